@@ -1,0 +1,3 @@
+//! The `spinefx` program.
+
+fn main() {}
