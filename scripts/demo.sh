@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Starts the server, sends it CTs with known fractures, prints findings beside the truth and where the
+# pictures are. Called by `make demo`.
+#
+#   scripts/demo.sh PROGRAM OUTPUT_FOLDER
+set -euo pipefail
+program=$(realpath "$1")
+out=$2
+# Real CT lies beside the project in development and CI; elsewhere the generated spine is the demo.
+data=$(dirname "$0")/../../shared/data
+mkdir -p "$out"
+
+say() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
+
+say "a synthetic spine with known fractures (seed 20261, never trained on)"
+"$program" phantom --seed 20261 --count 1 --prevalence 1 --format nifti,dicom -o "$out/phantom"
+
+say "the server"
+log=$out/server.log
+"$program" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
+server=$!
+trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true' EXIT
+for _ in $(seq 120); do
+  address=$(sed -nE 's/.*listening on (127\.0\.0\.1:[0-9]+).*/\1/p' "$log" | head -n 1)
+  [ -n "$address" ] && break
+  kill -0 "$server" 2>/dev/null || { cat "$log"; exit 1; }
+  sleep 0.5
+done
+[ -n "$address" ] || { echo "the server did not start within a minute:"; cat "$log"; exit 1; }
+echo "listening on $address (log: $log)"
+url=http://$address
+
+spine=$(dirname "$(find "$out/phantom" -name truth.json | sort | head -n 1)")
+say "the spine as a DICOM series through the server"
+"$program" segment "$spine/dicom" --server "$url" -o "$out/phantom-mask" --truth "$spine/fracture.nii.gz"
+
+if [ -e "$data/S09_verse004_fracture_masks" ]; then
+  s09=$data/S09_verse004_fracture_masks
+  say "S09: real vertebra shapes with fractures at T9, T10, L1 (painted intensities)"
+  "$program" segment "$s09/verse004_PAINTED_oblique_sagittal_dicom.zip" --server "$url" \
+    -o "$out/s09-mask" --truth "$s09/sub-verse004_seg-vert_msk.nii.gz" --truth-labels 16,17,20
+fi
+if [ -e "$data/S01_lidc0314_thoracic_dicom.tar.xz" ]; then
+  say "S01: a real chest CT without a clear fracture"
+  if [ ! -d "$out/s01" ]; then
+    mkdir -p "$out/s01.part"
+    tar -xJf "$data/S01_lidc0314_thoracic_dicom.tar.xz" -C "$out/s01.part"
+    mv "$out/s01.part" "$out/s01"
+  fi
+  "$program" segment "$out/s01" --server "$url" -o "$out/s01-mask"
+fi
+
+say "pictures"
+ls "$out"/*-mask/*.png
+say "the model was trained on synthetic spines only: research only, not for diagnosis"
