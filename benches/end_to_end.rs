@@ -72,22 +72,40 @@ fn forward(model: &Model) {
 fn volume(name: &str, model: &Model, ct_hu: Volume<i16>) {
     let (size, spacing) = (ct_hu.grid().size(), ct_hu.grid().spacing_mm());
     println!("## {name}\n");
-    println!("{} × {} × {} voxels of {:.2} × {:.2} × {:.2} mm, {:.0} MB in memory.\n", size[0], size[1], size[2],
-        spacing[0], spacing[1], spacing[2], ct_hu.grid().len() as f64 * 2e-6);
+    println!(
+        "{} × {} × {} voxels of {:.2} × {:.2} × {:.2} mm, {:.0} MB in memory.\n",
+        size[0],
+        size[1],
+        size[2],
+        spacing[0],
+        spacing[1],
+        spacing[2],
+        ct_hu.grid().len() as f64 * 2e-6
+    );
     skipping(model, &ct_hu);
     let outputs = BTreeSet::from([Output::Nifti, Output::DicomSeg, Output::FindingsJson]);
     let before = reset_peak();
     let started = Instant::now();
     let options = Options { outputs, ..Options::default() };
-    let made = pipeline::segment(model, Input::Voxels(ct_hu), &options, &Monitor::default()).expect("segment");
+    let made =
+        pipeline::segment(model, Input::Voxels(ct_hu), &options, &Monitor::default()).expect("segment");
     let total = started.elapsed().as_secs_f64();
     println!("| stage | s | share |\n|---|---:|---:|");
     for (stage, took) in &made.timings {
-        println!("| {} | {:.2} | {:.0} % |", stage.name(), took.as_secs_f64(), took.as_secs_f64() / total * 100.0);
+        println!(
+            "| {} | {:.2} | {:.0} % |",
+            stage.name(),
+            took.as_secs_f64(),
+            took.as_secs_f64() / total * 100.0
+        );
     }
     println!("| whole | {total:.2} | 100 % |\n");
-    println!("{:.3} s per source slice. Peak memory {:.0} MB, of which {:.0} MB were held before the request.\n",
-        total / size[2] as f64, peak(), before);
+    println!(
+        "{:.3} s per source slice. Peak memory {:.0} MB, of which {:.0} MB were held before the request.\n",
+        total / size[2] as f64,
+        peak(),
+        before
+    );
 }
 
 /// What leaving out tiles without bone saves: the ratio in one run.
@@ -103,13 +121,17 @@ fn skipping(model: &Model, ct_hu: &Volume<i16>) {
     let prepared = preprocess::prepare(ct_hu, &recipe, &monitor).expect("prepare").expect("bone");
     let time = |skip_empty| {
         let started = Instant::now();
-        let p = model.probabilities(&prepared.normalised, &prepared.gate, RunOptions { skip_empty }, &monitor);
+        let p =
+            model.probabilities(&prepared.normalised, &prepared.gate, RunOptions { skip_empty }, &monitor);
         (started.elapsed().as_secs_f64(), p.expect("probabilities"))
     };
     let ((with, a), (without, b)) = (time(true), time(false));
     assert!(a == b, "leaving out tiles changed the result");
-    println!("Network over the volume: {with:.1} s leaving out tiles without bone, {without:.1} s over all of them \
-        (ratio {:.2}), with identical probabilities.\n", with / without);
+    println!(
+        "Network over the volume: {with:.1} s leaving out tiles without bone, {without:.1} s over all of them \
+        (ratio {:.2}), with identical probabilities.\n",
+        with / without
+    );
 }
 
 fn s01() -> Option<Volume<i16>> {

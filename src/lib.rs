@@ -15,6 +15,7 @@ pub mod evaluate;
 pub mod infer;
 pub mod itk;
 pub mod monitor;
+pub mod overlay;
 pub mod network;
 pub mod pipeline;
 pub mod postprocess;

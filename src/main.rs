@@ -1,3 +1,1 @@
-//! The `spinefx` program.
-
 fn main() {}

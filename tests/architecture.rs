@@ -41,7 +41,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "service", "worker", "pipeline", "train", "evaluate", "infer", "dicom", "itk", "monitor", "postprocess",
+            "service",
+            "worker",
+            "pipeline",
+            "train",
+            "evaluate",
+            "infer",
+            "dicom",
+            "itk",
+            "monitor",
+            "postprocess",
             "volume",
         ],
     ),
@@ -157,5 +166,8 @@ fn files_stay_small() {
 fn the_fences_can_fail() {
     assert!(names("use tch::nn;", "tch"));
     assert!(!names("use crate::watch::x;", "tch"));
-    assert_eq!(imported("use crate::{volume::Grid, itk};\nuse crate::infer::Model;"), ["volume", "itk", "infer"]);
+    assert_eq!(
+        imported("use crate::{volume::Grid, itk};\nuse crate::infer::Model;"),
+        ["volume", "itk", "infer"]
+    );
 }

@@ -1,0 +1,67 @@
+//! The commands of the `spinefx` program.
+
+mod evaluate;
+mod models;
+mod phantom;
+mod segment;
+mod serve;
+mod show;
+mod train;
+mod truth;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Spine-fracture masks on CT. Research only; not for diagnosis.
+#[derive(Debug, Parser)]
+#[command(name = "spinefx", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer segmentation requests over gRPC
+    Serve(serve::Serve),
+    /// Segment one CT and write mask, DICOM SEG, findings and pictures
+    Segment(segment::Segment),
+    /// Train a model on pairs of CT and mask
+    Train(train::Train),
+    /// Compare a model's masks with the truth of a set
+    Evaluate(evaluate::Evaluate),
+    /// Generate synthetic spine CTs with known fractures
+    Phantom(phantom::Phantom),
+    /// List the models that this program can serve
+    Models(models::Models),
+}
+
+/// Bad configuration or arguments, as BSD's sysexits calls it (EX_USAGE).
+const EXIT_USAGE: u8 = 64;
+
+/// Parses the arguments and runs a command. Errors end on standard error, never as a panic.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // clap's own exit code for a mistake is 2; --help and --version are no mistakes.
+            let _ = e.print();
+            return if e.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let result = match cli.command {
+        Command::Serve(command) => return serve::run(&command),
+        Command::Segment(command) => segment::run(&command),
+        Command::Train(command) => train::run(&command),
+        Command::Evaluate(command) => evaluate::run(&command),
+        Command::Phantom(command) => phantom::run(&command),
+        Command::Models(command) => models::run(&command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("spinefx: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
