@@ -29,8 +29,7 @@ pub enum Stage {
 
 impl Stage {
     /// All stages in order.
-    pub const ALL: [Self; 5] =
-        [Self::Decode, Self::Preprocess, Self::Infer, Self::Postprocess, Self::Encode];
+    pub const ALL: [Self; 5] = [Self::Decode, Self::Preprocess, Self::Infer, Self::Postprocess, Self::Encode];
 
     /// Lower-case name, as logs and progress bars show it.
     pub fn name(self) -> &'static str {

@@ -157,8 +157,7 @@ impl Grid {
     pub fn same_place(&self, other: &Self, tolerance_mm: f64) -> bool {
         self.size == other.size
             && (0..8).all(|corner| {
-                let index =
-                    std::array::from_fn(|a| ((corner >> a) & 1) as f64 * (self.size[a] - 1) as f64);
+                let index = std::array::from_fn(|a| ((corner >> a) & 1) as f64 * (self.size[a] - 1) as f64);
                 let (p, q) = (self.position_lps(index), other.position_lps(index));
                 (0..3).all(|a| (p[a] - q[a]).abs() <= tolerance_mm)
             })
@@ -270,10 +269,7 @@ mod tests {
         let nan = [[f64::NAN, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
         let shear = [[1.0, 0.2, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
         let ok = [1.0; 3];
-        assert!(matches!(
-            Grid::new([0, 1, 1], ok, [0.0; 3], IDENTITY),
-            Err(GridError::EmptyAxis { .. })
-        ));
+        assert!(matches!(Grid::new([0, 1, 1], ok, [0.0; 3], IDENTITY), Err(GridError::EmptyAxis { .. })));
         assert!(matches!(
             Grid::new([1; 3], [1.0, 0.0, 1.0], [0.0; 3], IDENTITY),
             Err(GridError::Spacing { .. })
@@ -283,10 +279,7 @@ mod tests {
             Err(GridError::Origin { .. })
         ));
         for direction in [nan, shear] {
-            assert!(matches!(
-                Grid::new([1; 3], ok, [0.0; 3], direction),
-                Err(GridError::Direction { .. })
-            ));
+            assert!(matches!(Grid::new([1; 3], ok, [0.0; 3], direction), Err(GridError::Direction { .. })));
         }
         assert!(matches!(Volume::new(oblique(), vec![0_u8; 7]), Err(GridError::VoxelCount { .. })));
     }
