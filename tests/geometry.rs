@@ -5,7 +5,13 @@ use spinefx::volume::*;
 
 fn oblique() -> Volume<i16> {
     let (s, c) = 0.3_f64.sin_cos();
-    let grid = Grid::new([5, 6, 7], [0.5, 0.7, 2.0], [-10.0, 20.0, 30.0], [[0.0, c, -s], [0.0, s, c], [-1.0, 0.0, 0.0]]).unwrap();
+    let grid = Grid::new(
+        [5, 6, 7],
+        [0.5, 0.7, 2.0],
+        [-10.0, 20.0, 30.0],
+        [[0.0, c, -s], [0.0, s, c], [-1.0, 0.0, 0.0]],
+    )
+    .unwrap();
     let voxels = (0..grid.len()).map(|v| v as i16 * 3 - 100).collect();
     Volume::new(grid, voxels).unwrap()
 }
@@ -15,11 +21,15 @@ fn smoke() {
     let v = oblique();
     let o = orient(&v).unwrap();
     println!("{:?}", o.grid());
-    for k in 0..o.grid().size()[2] { for j in 0..o.grid().size()[1] { for i in 0..o.grid().size()[0] {
-        let p = o.grid().position_lps([i as f64, j as f64, k as f64]);
-        let q = v.grid().index_of(p).map(|x| x.round() as usize);
-        assert_eq!(o.at([i,j,k]), v.at(q));
-    }}}
+    for k in 0..o.grid().size()[2] {
+        for j in 0..o.grid().size()[1] {
+            for i in 0..o.grid().size()[0] {
+                let p = o.grid().position_lps([i as f64, j as f64, k as f64]);
+                let q = v.grid().index_of(p).map(|x| x.round() as usize);
+                assert_eq!(o.at([i, j, k]), v.at(q));
+            }
+        }
+    }
     let m = Monitor::default();
     let r = resample(&v, o.grid(), Interpolation::Linear, 0, &m).unwrap();
     assert_eq!(r.voxels(), o.voxels());

@@ -1,1 +1,3 @@
-//! Not written yet.
+//! Training of the network and what it learns from.
+
+pub mod phantom;

@@ -1,1 +1,97 @@
-//! Not written yet.
+//! The synthetic spine: CT volumes with known fractures, made from nothing but a seed.
+//!
+//! A phantom is a scene of signed-distance shapes (spine, soft tissue) sampled on a grid and sent
+//! through a simple scanner. The same configuration and index always give the same voxels, whatever
+//! the number of threads: every random number comes from a stream keyed by what it is for.
+//!
+//! Phantoms train and test the network; figures measured on them say nothing about patients.
+
+pub mod anatomy;
+pub mod arch;
+pub mod body;
+pub mod export;
+pub mod fracture;
+pub mod probe;
+pub mod random;
+pub mod ranges;
+pub mod raster;
+pub mod shape;
+pub mod tissue;
+pub mod truth;
+pub mod vertebra;
+
+mod acquisition;
+
+pub use export::{ExportError, Format, IndexRow, PhantomOptions, run};
+pub use fracture::{FractureKind, Site};
+pub use ranges::Ranges;
+pub use truth::{FractureTruth, LevelTruth, Truth};
+
+use acquisition::Scanner;
+use random::{Key, NoiseBlock};
+use raster::Scene;
+use serde::{Deserialize, Serialize};
+
+use crate::volume::{Grid, GridError, Volume};
+
+/// What to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PhantomConfig {
+    /// Seed of the set.
+    pub seed: u64,
+    /// Voxel spacing; drawn for each phantom where none is given.
+    pub spacing_mm: Option<[f64; 3]>,
+    /// Edge of the cube.
+    pub field_mm: f64,
+    /// Share of phantoms with a fracture.
+    pub prevalence: f64,
+    /// What everything else is drawn from.
+    pub ranges: Ranges,
+}
+
+impl Default for PhantomConfig {
+    fn default() -> Self {
+        Self { seed: 0, spacing_mm: None, field_mm: 205.0, prevalence: 0.65, ranges: Ranges::default() }
+    }
+}
+
+/// One synthetic CT with its truth; all volumes share one grid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Phantom {
+    /// HU.
+    pub ct: Volume<i16>,
+    /// 1 where fractured.
+    pub fracture: Volume<u8>,
+    /// 1 in fracture gaps.
+    pub gap: Volume<u8>,
+    /// Level ids.
+    pub vertebrae: Volume<u8>,
+    /// Levels and fractures.
+    pub truth: Truth,
+}
+
+/// Makes phantom `index` of a set. Fails where field and spacing make no grid.
+pub fn generate(config: &PhantomConfig, index: u64) -> Result<Phantom, GridError> {
+    let key = Key { seed: config.seed, index };
+    let scanner = Scanner::draw(key, &config.ranges.acquisition, config.spacing_mm);
+    let grid = cube(config.field_mm, scanner.spacing_mm)?;
+    let spine = anatomy::Spine::draw(key, config);
+    let tissue = tissue::Tissue::draw(key, &spine.patient, &config.ranges);
+    let scene = Scene { spine, tissue, noise: NoiseBlock::new(key) };
+    let raster = raster::render(&scene, &grid);
+    let ct = Volume::new(grid.clone(), scanner.scan(key, &grid, raster.hu))?;
+    let vertebrae = Volume::new(grid.clone(), raster.vertebrae)?;
+    let fracture = Volume::new(grid.clone(), raster.fracture)?;
+    let gap = Volume::new(grid, raster.gap)?;
+    let levels = truth::measure(&scene.spine.vertebrae, &vertebrae, &fracture);
+    let truth = Truth { seed: config.seed, index, levels };
+    Ok(Phantom { ct, fracture, gap, vertebrae, truth })
+}
+
+/// A cube around the patient's middle.
+fn cube(field_mm: f64, spacing_mm: [f64; 3]) -> Result<Grid, GridError> {
+    let size = spacing_mm.map(|s| (field_mm / s).round() as usize);
+    let origin = [0, 1, 2].map(|n| -spacing_mm[n] * (size[n].max(1) - 1) as f64 / 2.0);
+    Grid::axis_aligned(size, spacing_mm, origin)
+}

@@ -1,0 +1,136 @@
+//! Phantoms as files: one folder each, and an index of the set that the trainer reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Phantom, PhantomConfig, generate};
+use crate::itk::{ItkError, write_volume};
+use crate::volume::GridError;
+
+/// Name of the index in the set's folder.
+pub const INDEX_FILE: &str = "index.csv";
+
+/// Why a set could not be made.
+#[derive(Debug, Error)]
+pub enum ExportError {
+    /// Field and spacing make no grid.
+    #[error(transparent)]
+    Grid(#[from] GridError),
+    /// ITK did not write a volume.
+    #[error(transparent)]
+    Itk(#[from] ItkError),
+    /// A folder or file could not be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The truth could not be written as JSON.
+    #[error("cannot write the truth: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The index could not be written.
+    #[error("cannot write {INDEX_FILE}: {0}")]
+    Csv(#[from] csv::Error),
+}
+
+/// File formats of a phantom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// `ct.nii.gz`, `fracture.nii.gz`, `gap.nii.gz`, `vertebrae.nii.gz`.
+    Nifti,
+}
+
+/// A set to make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhantomOptions {
+    /// What to make; holds the seed.
+    pub config: PhantomConfig,
+    /// Index of the first phantom.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+    /// Folder of the set.
+    pub out: PathBuf,
+    /// What to write beside `truth.json`.
+    pub formats: Vec<Format>,
+}
+
+/// One line of the index. Paths are relative to the index's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexRow {
+    /// `phantom-<seed>-<index>`.
+    pub id: String,
+    /// CT.
+    pub ct: String,
+    /// Fracture mask.
+    pub mask: String,
+    /// Kinds of fracture, `wedge;linear`, in the order of the levels; empty for none.
+    pub kinds: String,
+}
+
+/// Makes a set and its index; calls `progress` with the number done after each phantom.
+pub fn run(options: &PhantomOptions, mut progress: impl FnMut(u64)) -> Result<Vec<IndexRow>, ExportError> {
+    create(&options.out)?;
+    let mut rows = Vec::new();
+    for done in 0..options.count {
+        let phantom = generate(&options.config, options.first + done)?;
+        export(&phantom, &options.out, &options.formats)?;
+        rows.push(row(&phantom));
+        progress(done + 1);
+    }
+    let mut writer = csv::Writer::from_path(options.out.join(INDEX_FILE))?;
+    for row in &rows {
+        writer.serialize(row)?;
+    }
+    writer.flush().map_err(|source| ExportError::Write { path: options.out.join(INDEX_FILE), source })?;
+    Ok(rows)
+}
+
+/// Writes one phantom into `<dir>/phantom-<seed>-<index>` and returns that folder.
+pub fn export(phantom: &Phantom, dir: &Path, formats: &[Format]) -> Result<PathBuf, ExportError> {
+    let folder = dir.join(name(phantom));
+    create(&folder)?;
+    for format in formats {
+        match format {
+            Format::Nifti => write_nifti(phantom, &folder)?,
+        }
+    }
+    let path = folder.join("truth.json");
+    let text = serde_json::to_string_pretty(&phantom.truth)?;
+    fs::write(&path, text).map_err(|source| ExportError::Write { path, source })?;
+    Ok(folder)
+}
+
+fn write_nifti(phantom: &Phantom, folder: &Path) -> Result<(), ExportError> {
+    write_volume(&phantom.ct, &folder.join("ct.nii.gz"))?;
+    write_volume(&phantom.fracture, &folder.join("fracture.nii.gz"))?;
+    write_volume(&phantom.gap, &folder.join("gap.nii.gz"))?;
+    write_volume(&phantom.vertebrae, &folder.join("vertebrae.nii.gz"))?;
+    Ok(())
+}
+
+fn name(phantom: &Phantom) -> String {
+    format!("phantom-{}-{}", phantom.truth.seed, phantom.truth.index)
+}
+
+fn row(phantom: &Phantom) -> IndexRow {
+    let id = name(phantom);
+    let kinds: Vec<String> =
+        phantom.truth.fractures().map(|(_, f)| format!("{:?}", f.kind).to_lowercase()).collect();
+    IndexRow {
+        ct: format!("{id}/ct.nii.gz"),
+        mask: format!("{id}/fracture.nii.gz"),
+        kinds: kinds.join(";"),
+        id,
+    }
+}
+
+fn create(path: &Path) -> Result<(), ExportError> {
+    fs::create_dir_all(path).map_err(|source| ExportError::Write { path: path.to_owned(), source })
+}
