@@ -1,0 +1,132 @@
+//! What a network is made of.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The modules that an ablation may leave out (the paper's table of ablations).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Module {
+    /// Feature fusion; without it every scale keeps its own map.
+    Ffm,
+    /// Squeeze and excitation; without it channels are not gated.
+    Sem,
+    /// Atrous spatial pyramid pooling; without it a 1×1 convolution takes its place.
+    Aspp,
+    /// Residual convolutional block attention.
+    Rcbam,
+    /// Residual border refinement.
+    Rbrab,
+    /// Local position attention.
+    Lprab,
+}
+
+impl Module {
+    /// All modules, in the order of the data.
+    pub const ALL: [Self; 6] = [Self::Ffm, Self::Sem, Self::Aspp, Self::Rcbam, Self::Rbrab, Self::Lprab];
+}
+
+/// How the four reduced maps enter ASPP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AsppInput {
+    /// Side by side: 4w channels.
+    Concat,
+    /// Added: w channels, 29 % less work at width 64.
+    Sum,
+}
+
+/// The network's shape. The default is the paper's network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MsffConfig {
+    /// Channels of the first encoder stage (w): even, 4 to 256. The paper: 64.
+    pub width: i64,
+    /// Modules to leave out.
+    pub without: Vec<Module>,
+    /// RBRAB attends to keys and values max-pooled by this factor: 1, 2, 4, 8 or 16.
+    pub attention_pool: i64,
+    /// Dilations of ASPP's 3×3 branches: 1 to 8 of them, each 1 to 64.
+    pub aspp_rates: Vec<i64>,
+    /// How the four reduced maps enter ASPP.
+    pub aspp_input: AsppInput,
+    /// Whether the decoder adds the encoder maps of its own resolution.
+    pub skips: bool,
+}
+
+impl Default for MsffConfig {
+    fn default() -> Self {
+        Self {
+            width: 64,
+            without: Vec::new(),
+            attention_pool: 8,
+            aspp_rates: vec![6, 12, 18],
+            aspp_input: AsppInput::Concat,
+            skips: true,
+        }
+    }
+}
+
+impl MsffConfig {
+    /// The paper's network at another width.
+    pub fn with_width(width: i64) -> Self {
+        Self { width, ..Self::default() }
+    }
+
+    /// Whether a module is part of the network.
+    pub fn has(&self, module: Module) -> bool {
+        !self.without.contains(&module)
+    }
+
+    /// Refuses what cannot be built.
+    pub fn check(&self) -> Result<(), NetworkError> {
+        if !(4..=256).contains(&self.width) || self.width % 2 != 0 {
+            return Err(NetworkError::Width { found: self.width });
+        }
+        if ![1, 2, 4, 8, 16].contains(&self.attention_pool) {
+            return Err(NetworkError::AttentionPool { found: self.attention_pool });
+        }
+        let rates = &self.aspp_rates;
+        if rates.is_empty() || rates.len() > 8 || rates.iter().any(|r| !(1..=64).contains(r)) {
+            return Err(NetworkError::AsppRates { found: rates.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// Why a network cannot be built or fed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NetworkError {
+    /// The width is odd or out of range.
+    #[error("width is {found}: it must be even and 4 to 256")]
+    Width {
+        /// What was asked for.
+        found: i64,
+    },
+    /// The pooling of keys and values does not divide every legal slice.
+    #[error("attention_pool is {found}: it must be 1, 2, 4, 8 or 16")]
+    AttentionPool {
+        /// What was asked for.
+        found: i64,
+    },
+    /// The dilations are unusable.
+    #[error("aspp_rates is {found:?}: it must hold 1 to 8 dilations of 1 to 64")]
+    AsppRates {
+        /// What was asked for.
+        found: Vec<i64>,
+    },
+    /// The input is not a batch of one-channel slices.
+    #[error("the input has shape {found:?}: it must be B×1×H×W with B at least 1")]
+    InputShape {
+        /// The tensor's shape.
+        found: Vec<i64>,
+    },
+    /// Five resolutions need four exact halvings.
+    #[error("a slice of {rows}×{columns}: both must be multiples of 16, and at least 16")]
+    InputSize {
+        /// H.
+        rows: i64,
+        /// W.
+        columns: i64,
+    },
+}
