@@ -1,0 +1,137 @@
+//! Which slices an epoch sees, and how a slice becomes a tile.
+//!
+//! An epoch holds every slice with a fracture and equally many without, drawn anew each time.
+
+use super::dataset::{Patient, below, shuffle};
+use crate::network::Plane;
+use crate::volume::Volume;
+use rand_chacha::ChaCha12Rng;
+use tch::Tensor;
+
+/// A slice of a patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SliceRef {
+    /// Index into the patients.
+    pub patient: usize,
+    /// Index along the plane's normal.
+    pub slice: usize,
+}
+
+/// Slices of some patients by what they show.
+pub struct Sampler<'a> {
+    patients: &'a [Patient],
+    plane: Plane,
+    tile: [usize; 2],
+    positive: Vec<SliceRef>,
+    negative: Vec<SliceRef>,
+}
+
+impl<'a> Sampler<'a> {
+    /// Sorts the slices into those with a fracture and those with bone but none.
+    pub fn new(patients: &'a [Patient], plane: Plane, tile: [usize; 2]) -> Self {
+        let (mut positive, mut negative) = (Vec::new(), Vec::new());
+        for (patient, p) in patients.iter().enumerate() {
+            for slice in 0..plane.slice_count(p.mask.grid().size()) {
+                let at = SliceRef { patient, slice };
+                if pixels(&p.mask, plane, slice).contains(&1) {
+                    positive.push(at);
+                } else if pixels(&p.gate, plane, slice).contains(&1) {
+                    negative.push(at);
+                }
+            }
+        }
+        Self { patients, plane, tile, positive, negative }
+    }
+
+    /// Slices with a fracture, and slices with bone but none.
+    pub fn counts(&self) -> [usize; 2] {
+        [self.positive.len(), self.negative.len()]
+    }
+
+    /// All positives and as many negatives in random order, cut to `most`.
+    pub fn epoch(&self, most: Option<usize>, rng: &mut ChaCha12Rng) -> Vec<SliceRef> {
+        let mut positive = self.positive.clone();
+        let mut negative = self.negative.clone();
+        shuffle(&mut positive, rng);
+        shuffle(&mut negative, rng);
+        let each = most.map_or(positive.len(), |m| (m / 2).min(positive.len()));
+        let mut all: Vec<SliceRef> =
+            positive.into_iter().take(each).chain(negative.into_iter().take(each)).collect();
+        shuffle(&mut all, rng);
+        all
+    }
+
+    /// Tiles of some slices: `(ct, mask)`, each B×1×rows×columns, 32-bit float.
+    pub fn batch(&self, slices: &[SliceRef], rng: &mut ChaCha12Rng) -> (Tensor, Tensor) {
+        let [rows, columns] = self.tile;
+        let (mut ct, mut mask) = (Vec::new(), Vec::new());
+        for at in slices {
+            let patient = &self.patients[at.patient];
+            let size = self.plane.slice_size(patient.mask.grid().size());
+            let values = pixels(&patient.normalised, self.plane, at.slice);
+            let label = pixels(&patient.mask, self.plane, at.slice);
+            let gate = pixels(&patient.gate, self.plane, at.slice);
+            let aim = if label.contains(&1) { &label } else { &gate };
+            let corner = self.corner(aim, size, rng);
+            cut(&values, size, corner, self.tile, -1.0, &mut ct);
+            let label: Vec<f32> = label.iter().map(|v| f32::from(*v)).collect();
+            cut(&label, size, corner, self.tile, 0.0, &mut mask);
+        }
+        let shape = [slices.len() as i64, 1, rows as i64, columns as i64];
+        (Tensor::from_slice(&ct).view(shape), Tensor::from_slice(&mask).view(shape))
+    }
+
+    /// A random corner so that the tile holds a random set pixel of `aim`; inside the slice where it
+    /// is larger than the tile, centred where it is smaller.
+    fn corner(&self, aim: &[u8], size: [usize; 2], rng: &mut ChaCha12Rng) -> [isize; 2] {
+        let set = aim.iter().filter(|v| **v != 0).count();
+        let chosen = below(rng, set.max(1));
+        let pixel = aim.iter().enumerate().filter(|(_, v)| **v != 0).nth(chosen).map_or(0, |(n, _)| n);
+        let at = [pixel / size[1], pixel % size[1]];
+        std::array::from_fn(|a| {
+            let slack = size[a] as isize - self.tile[a] as isize;
+            if slack <= 0 {
+                return slack / 2;
+            }
+            (at[a] as isize - below(rng, self.tile[a]) as isize).clamp(0, slack)
+        })
+    }
+}
+
+fn pixels<T: Copy>(volume: &Volume<T>, plane: Plane, slice: usize) -> Vec<T> {
+    plane.extract(volume.voxels(), volume.grid().size(), slice)
+}
+
+/// Appends a tile of a slice, row by row, `outside` where the slice ends.
+fn cut(
+    slice: &[f32],
+    size: [usize; 2],
+    corner: [isize; 2],
+    tile: [usize; 2],
+    outside: f32,
+    into: &mut Vec<f32>,
+) {
+    for r in 0..tile[0] as isize {
+        for c in 0..tile[1] as isize {
+            let (row, column) = (corner[0] + r, corner[1] + c);
+            let inside = (0..size[0] as isize).contains(&row) && (0..size[1] as isize).contains(&column);
+            into.push(if inside { slice[row as usize * size[1] + column as usize] } else { outside });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tile_is_cut_or_padded() {
+        let slice: Vec<f32> = (0..12).map(|v| v as f32).collect();
+        let mut tile = Vec::new();
+        cut(&slice, [3, 4], [1, 2], [2, 2], -1.0, &mut tile);
+        assert_eq!(tile, [6.0, 7.0, 10.0, 11.0]);
+        tile.clear();
+        cut(&slice, [3, 4], [-1, 3], [2, 2], -1.0, &mut tile);
+        assert_eq!(tile, [-1.0, -1.0, 3.0, -1.0]);
+    }
+}
