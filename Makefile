@@ -35,7 +35,7 @@ lint:            ## formatting, clippy, docs, proto, licences, spelling
 	typos
 
 bench: build     ## time per stage, memory, the forward pass alone; writes docs/performance.md
-	scripts/bench.sh $(BIN)
+	scripts/bench.sh
 
 clean:           ## remove build products and installed tools
 	rm -rf target .venv .libtorch .tools demo-out

@@ -136,8 +136,8 @@ fn skipping(model: &Model, ct_hu: &Volume<i16>) {
 
 fn s01() -> Option<Volume<i16>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo-out/s01");
-    let read = dicom::read_path(&folder, dicom::ReadOptions::default(), &Monitor::default());
-    folder.is_dir().then(|| read.expect("S01 reads").volume)
+    let read = || dicom::read_path(&folder, dicom::ReadOptions::default(), &Monitor::default());
+    folder.is_dir().then(|| read().expect("S01 reads").volume)
 }
 
 /// Forgets the peak so far and returns what is held now, MB.

@@ -40,13 +40,9 @@ if [ -e "$data/S09_verse004_fracture_masks" ]; then
   "$program" segment "$s09/verse004_PAINTED_oblique_sagittal_dicom.zip" --server "$url" \
     -o "$out/s09-mask" --truth "$s09/sub-verse004_seg-vert_msk.nii.gz" --truth-labels 16,17,20
 fi
-if [ -e "$data/S01_lidc0314_thoracic_dicom.tar.xz" ]; then
+"$(dirname "$0")/unpack-s01.sh" "$out/s01"
+if [ -d "$out/s01" ]; then
   say "S01: a real chest CT without a clear fracture"
-  if [ ! -d "$out/s01" ]; then
-    mkdir -p "$out/s01.part"
-    tar -xJf "$data/S01_lidc0314_thoracic_dicom.tar.xz" -C "$out/s01.part"
-    mv "$out/s01.part" "$out/s01"
-  fi
   "$program" segment "$out/s01" --server "$url" -o "$out/s01-mask"
 fi
 
