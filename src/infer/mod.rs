@@ -1,0 +1,16 @@
+//! A trained network at work: a normalised volume in, a probability per voxel out.
+//!
+//! [`ModelConfig`] says how a model wants its input, [`Model`] holds its weights on a device, and
+//! [`Model::probabilities`] runs it slice by slice, tile by tile, within bounded memory.
+
+mod config;
+mod device;
+mod model;
+mod run;
+mod tiles;
+
+pub use crate::network::{Plane, WeightsError, save_weights};
+pub use config::{Architecture, ConfigError, ModelConfig, Precision};
+pub use device::{DeviceChoice, DeviceError, Place};
+pub use model::{CONFIG_FILE, InferError, Model, ModelError, WEIGHTS_FILE};
+pub use run::InferOptions;

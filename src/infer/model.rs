@@ -1,0 +1,284 @@
+//! A network with its weights on a device.
+
+use super::config::{Architecture, ConfigError, ModelConfig, Precision};
+use super::device::{DeviceChoice, DeviceError};
+use crate::monitor::Cancelled;
+use crate::network::{Msff, NetworkError, WeightsError, load_weights, parameter_count, prefer_channels_last};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use tch::{Device, Kind, Tensor, nn};
+use thiserror::Error;
+
+/// The configuration's file name in a model's folder.
+pub const CONFIG_FILE: &str = "config.json";
+/// The weights' file name in a model's folder.
+pub const WEIGHTS_FILE: &str = "weights.safetensors";
+
+/// Why a model cannot be loaded.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// A file of the model cannot be read.
+    #[error("{path}: {reason}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The weights are refused.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// libtorch failed while the network was built.
+    #[error("the network cannot be set up: {0}")]
+    SetUp(#[source] InferError),
+}
+
+/// Why a volume has no probabilities.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum InferError {
+    /// The job was cancelled.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// The gate is on another grid.
+    #[error("the gate has {gate:?} voxels, the volume {volume:?}")]
+    GateSize {
+        /// The gate's size.
+        gate: [usize; 3],
+        /// The volume's size.
+        volume: [usize; 3],
+    },
+    /// The volume was not resampled for this model.
+    #[error("the volume has spacing {found:?} mm, the model works at {expected:?} mm")]
+    Spacing {
+        /// The model's.
+        expected: [f64; 3],
+        /// The volume's.
+        found: [f64; 3],
+    },
+    /// The network refuses the input's shape.
+    #[error(transparent)]
+    Input(#[from] NetworkError),
+    /// The network answered NaN: its input or weights are unsound.
+    #[error("the network answered a value that is no probability in {plane} slice {slice}")]
+    NotFinite {
+        /// The slicing plane.
+        plane: String,
+        /// Which slice.
+        slice: usize,
+    },
+    /// The processor's memory does not hold a batch.
+    #[error("not enough memory for {batch} tiles of {rows}×{columns}: {reason}")]
+    OutOfMemory {
+        /// Tiles in the pass.
+        batch: usize,
+        /// Rows of a tile.
+        rows: usize,
+        /// Columns of a tile.
+        columns: usize,
+        /// libtorch's message.
+        reason: String,
+    },
+    /// libtorch failed in another way.
+    #[error("libtorch: {reason}")]
+    Torch {
+        /// Its message.
+        reason: String,
+    },
+}
+
+/// A network that is ready to run. One thread at a time owns it.
+#[derive(Debug)]
+pub struct Model {
+    config: ModelConfig,
+    network: Msff,
+    device: Device,
+    precision: Precision,
+    parameters: usize,
+    weights_sha256: String,
+}
+
+impl Model {
+    /// Reads `config.json` and `weights.safetensors` from a model's folder.
+    pub fn load(folder: &Path, choice: &DeviceChoice) -> Result<Self, ModelError> {
+        let path = folder.join(CONFIG_FILE);
+        let json = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, &e))?;
+        let config = ModelConfig::from_json(&json)?;
+        let path = folder.join(WEIGHTS_FILE);
+        let weights = std::fs::read(&path).map_err(|e| unreadable(&path, &e))?;
+        Self::from_parts(config, &weights, choice)
+    }
+
+    /// Builds the network, fills it from a safetensors file's bytes and puts it on the device.
+    pub fn from_parts(
+        config: ModelConfig,
+        weights: &[u8],
+        choice: &DeviceChoice,
+    ) -> Result<Self, ModelError> {
+        config.check()?;
+        let device = choice.device()?;
+        let precision = choice.precision(config.precision, device);
+        choice.set_threads();
+        let Architecture::Msff(network) = &config.architecture;
+        let built = guard_torch(|| {
+            let store = nn::VarStore::new(Device::Cpu);
+            let network = Msff::new(&store.root(), network).map_err(ConfigError::Architecture)?;
+            Ok::<_, ModelError>((store, network))
+        });
+        let (mut store, network) = built.map_err(ModelError::SetUp)??;
+        load_weights(&store, weights)?;
+        guard_torch(|| place(&mut store, device, precision)).map_err(ModelError::SetUp)?;
+        let parameters = parameter_count(&store);
+        let weights_sha256 = hex(&Sha256::digest(weights));
+        Ok(Self { config, network, device, precision, parameters, weights_sha256 })
+    }
+
+    /// What the model expects and how it is used.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Where it runs: `cpu` or `cuda:N`.
+    pub fn device(&self) -> String {
+        match self.device {
+            Device::Cuda(number) => format!("cuda:{number}"),
+            _ => "cpu".to_owned(),
+        }
+    }
+
+    /// The number format in use.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Number of trainable values.
+    pub fn parameters(&self) -> usize {
+        self.parameters
+    }
+
+    /// SHA-256 of the weights file, in lower-case hexadecimal.
+    pub fn weights_sha256(&self) -> &str {
+        &self.weights_sha256
+    }
+
+    /// One forward pass: `tiles` holds `batch` tiles of the model's size, one after the other, and
+    /// becomes their probabilities.
+    pub(super) fn forward(&self, tiles: &mut [f32], batch: usize) -> Result<(), InferError> {
+        let [rows, columns] = self.config.tile_vox;
+        let pass = || -> Result<Result<(), NetworkError>, tch::TchError> {
+            let _guard = tch::no_grad_guard();
+            let shape = [batch as i64, 1, rows as i64, columns as i64];
+            let input = Tensor::f_from_slice(tiles)?.f_view(shape)?.f_to_device(self.device)?;
+            let logits = match self.network.logits(&input.f_to_kind(self.kind())?, false) {
+                Ok(logits) => logits,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let answer = logits.f_to_kind(Kind::Float)?.f_sigmoid()?.f_to_device(Device::Cpu)?;
+            let count = tiles.len();
+            answer.f_contiguous()?.f_copy_data(tiles, count)?;
+            Ok(Ok(()))
+        };
+        match guard_torch(AssertUnwindSafe(pass)) {
+            Ok(Ok(done)) => Ok(done?),
+            Ok(Err(error)) => Err(with_size(from_torch(&error.to_string()), batch, [rows, columns])),
+            Err(error) => Err(with_size(error, batch, [rows, columns])),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self.precision {
+            Precision::Fp32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        }
+    }
+}
+
+/// Strides, number format and device. Batch normalisation stays fp32: libtorch mixes the two, and its
+/// statistics lose nothing.
+fn place(store: &mut nn::VarStore, device: Device, precision: Precision) {
+    let _guard = tch::no_grad_guard();
+    if precision == Precision::Bf16 {
+        for (name, mut variable) in store.variables() {
+            if !is_batch_norm(&name) {
+                variable.set_data(&variable.to_kind(Kind::BFloat16));
+            }
+        }
+    }
+    prefer_channels_last(store);
+    store.set_device(device);
+}
+
+fn is_batch_norm(name: &str) -> bool {
+    name.rsplit('.').any(|part| part == "bn")
+}
+
+/// Runs code that panics where libtorch throws, and makes an error of it.
+fn guard_torch<T>(work: impl FnOnce() -> T) -> Result<T, InferError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        from_torch(text.unwrap_or("a panic without message"))
+    })
+}
+
+/// libtorch's exceptions carry a C++ backtrace after the first line; only that line is kept.
+fn from_torch(message: &str) -> InferError {
+    let signs = ["out of memory", "can't allocate memory", "not enough memory"];
+    let exhausted = signs.iter().any(|sign| message.contains(sign));
+    let line = message.split("\\n").next().unwrap_or_default().lines().next().unwrap_or_default();
+    let reason = line.to_owned();
+    if exhausted {
+        InferError::OutOfMemory { batch: 0, rows: 0, columns: 0, reason }
+    } else {
+        InferError::Torch { reason }
+    }
+}
+
+fn with_size(error: InferError, batch: usize, [rows, columns]: [usize; 2]) -> InferError {
+    match error {
+        InferError::OutOfMemory { reason, .. } => InferError::OutOfMemory { batch, rows, columns, reason },
+        other => other,
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> ModelError {
+    ModelError::Io { path: path.display().to_string(), reason: error.to_string() }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_libtorch_exception_becomes_an_error() {
+        let failed =
+            guard_torch(|| Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)).matmul(&Tensor::from(1)));
+        assert!(matches!(failed, Err(InferError::Torch { .. })), "{failed:?}");
+    }
+
+    #[test]
+    fn exhausted_memory_is_recognised() {
+        // Four exabytes: no machine has them, and libtorch says so without touching any.
+        let failed = guard_torch(|| Tensor::zeros([1 << 60], (Kind::Float, Device::Cpu)));
+        let error = with_size(failed.unwrap_err(), 3, [16, 32]);
+        assert!(
+            matches!(&error, InferError::OutOfMemory { batch: 3, rows: 16, columns: 32, .. }),
+            "{error:?}"
+        );
+    }
+}

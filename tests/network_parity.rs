@@ -1,0 +1,92 @@
+//! Our checkpoints load in PyTorch, by name and strictly, and give the same logits there.
+
+use spinefx::network::{
+    AsppInput, Module, Msff, MsffConfig, StoredAs, prefer_channels_last, save_weights,
+};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tch::{Device, Kind, Tensor, nn};
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// The project's Python, or nothing: then the test says so, and fails where CI promises one.
+fn python() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("CI").is_none(), "{} is missing", path.display());
+    eprintln!("SKIP: no {}: run scripts/setup.sh", path.display());
+    None
+}
+
+/// Moves everything off its start, where γ = 0 and untouched statistics would hide mistakes. The
+/// statistics come from passes in training mode, so that logits have a trained network's magnitude.
+fn shake(store: &nn::VarStore, network: &Msff) {
+    let _guard = tch::no_grad_guard();
+    let mut variables: Vec<_> = store.variables().into_iter().collect();
+    variables.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, mut variable) in variables {
+        if name.contains("bn") && name.ends_with("weight") {
+            let _ = variable.uniform_(0.5, 1.5);
+        } else if name.ends_with("gamma") {
+            let _ = variable.fill_(0.7);
+        } else if variable.dim() == 1 && !name.contains("running_") {
+            let _ = variable.uniform_(-0.5, 0.5);
+        }
+    }
+    for _ in 0..30 {
+        network.logits(&Tensor::randn([2, 1, 64, 96], FLOAT), true).unwrap();
+    }
+}
+
+fn bytes_of(tensor: &Tensor) -> Vec<u8> {
+    let mut values = vec![0.0_f32; tensor.numel()];
+    tensor.contiguous().copy_data(&mut values, tensor.numel());
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+fn in_pytorch(python: &Path, store: &nn::VarStore, config: &MsffConfig, slices: &Tensor) -> Tensor {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    save_weights(store, &at("w.safetensors"), StoredAs::F32).unwrap();
+    std::fs::write(at("config.json"), serde_json::to_string(config).unwrap()).unwrap();
+    std::fs::write(at("in.f32"), bytes_of(slices)).unwrap();
+    let size = slices.size();
+    let ran = Command::new(python)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/network/msff.py"))
+        .args(["w.safetensors", "config.json", "in.f32", "out.f32"].map(at))
+        .args([size[0], size[2], size[3]].map(|n| n.to_string()))
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let bytes = std::fs::read(at("out.f32")).unwrap();
+    Tensor::from_data_size(&bytes, &size, Kind::Float)
+}
+
+#[test]
+fn pytorch_computes_the_same_logits() {
+    let Some(python) = python() else { return };
+    let small = || MsffConfig::with_width(8);
+    let cases = [
+        MsffConfig::with_width(32),
+        MsffConfig { aspp_input: AsppInput::Sum, aspp_rates: vec![2, 4], skips: false, ..small() },
+        MsffConfig { without: vec![Module::Ffm, Module::Sem, Module::Aspp], attention_pool: 16, ..small() },
+        MsffConfig { without: vec![Module::Rcbam, Module::Rbrab, Module::Lprab], ..small() },
+    ];
+    for config in cases {
+        tch::manual_seed(20);
+        let store = nn::VarStore::new(Device::Cpu);
+        let network = Msff::new(&store.root(), &config).unwrap();
+        shake(&store, &network);
+        prefer_channels_last(&store);
+        let slices = Tensor::randn([2, 1, 64, 96], FLOAT);
+        let ours = tch::no_grad(|| network.logits(&slices, false)).unwrap();
+        let theirs = in_pytorch(&python, &store, &config, &slices);
+        let spread = theirs.std(false).double_value(&[]);
+        let difference = (ours - theirs).abs().max().double_value(&[]);
+        eprintln!("{config:?}: spread {spread:.3}, difference {difference:.2e}");
+        assert!(spread > 0.05, "logits that do not vary prove nothing: {spread}");
+        assert!(difference < 1e-4, "{config:?}: {difference}");
+    }
+}
