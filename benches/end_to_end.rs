@@ -1,13 +1,13 @@
 //! Time per stage, peak memory and the forward pass alone, on a generated spine and, where it is
 //! present, on the real chest CT S01. Prints Markdown; `make bench` keeps it in docs/performance.md.
 
-use spinefx::infer::{DeviceChoice, Model, RunOptions};
+use spinefx::infer::{DeviceChoice, InferOptions, Model, Place, Precision};
 use spinefx::monitor::Monitor;
 use spinefx::pipeline::{self, Input, Options, Output};
 use spinefx::preprocess::{self, Recipe};
 use spinefx::train::phantom::{self, PhantomConfig};
 use spinefx::volume::Volume;
-use spinefx::{dicom, infer};
+use spinefx::dicom;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -49,7 +49,7 @@ fn forward(model: &Model) {
     println!("Milliseconds per tile of {rows} × {columns}, median of {REPEATS}; ratio to 32-bit, batch 1.\n");
     println!("| precision | batch | ms per tile | ratio |\n|---|---:|---:|---:|");
     let mut base = None;
-    for precision in [infer::Precision::Fp32, infer::Precision::Bf16] {
+    for precision in [Precision::Fp32, Precision::Bf16] {
         let Ok(model) = model.at(precision) else { continue };
         for batch in [1, 4, 8] {
             let mut times: Vec<f64> = (0..=REPEATS)
@@ -122,7 +122,7 @@ fn skipping(model: &Model, ct_hu: &Volume<i16>) {
     let time = |skip_empty| {
         let started = Instant::now();
         let p =
-            model.probabilities(&prepared.normalised, &prepared.gate, RunOptions { skip_empty }, &monitor);
+            model.probabilities(&prepared.normalised, &prepared.gate, InferOptions { skip_empty }, &monitor);
         (started.elapsed().as_secs_f64(), p.expect("probabilities"))
     };
     let ((with, a), (without, b)) = (time(true), time(false));

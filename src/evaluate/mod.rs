@@ -2,7 +2,7 @@
 
 pub mod metrics;
 
-use crate::infer::{InferError, Model, RunOptions};
+use crate::infer::{InferError, InferOptions, Model};
 use crate::itk::{self, ItkError};
 use crate::monitor::Monitor;
 use crate::postprocess::{self, PostprocessError, Rule};
@@ -113,10 +113,10 @@ fn score(model: &Model, entry: &Entry, monitor: &Monitor) -> Result<VolumeScore,
     let config = model.config();
     let (mut found, mut findings) = (vec![0; truth.grid().len()], 0);
     if let Some(prepared) = preprocess::prepare(&ct_hu, &recipe(config), monitor)? {
-        let run = RunOptions { skip_empty: true };
+        let run = InferOptions { skip_empty: true };
         let probabilities = model.probabilities(&prepared.normalised, &prepared.gate, run, monitor)?;
         let rule =
-            Rule { threshold: config.threshold, minimum_component_mm3: config.minimum_component_mm3 };
+            Rule { threshold: config.threshold as f32, minimum_component_mm3: config.minimum_component_mm3 };
         let masked = postprocess::mask(&probabilities, truth.grid(), rule, monitor)?;
         findings = masked.findings.len();
         found = masked.mask.into_parts().1;
@@ -149,7 +149,7 @@ fn report(model: &Model, volumes: Vec<VolumeScore>) -> Report {
     Report {
         model: model.config().name.clone(),
         weights_sha256: model.weights_sha256().to_owned(),
-        threshold: model.config().threshold,
+        threshold: model.config().threshold as f32,
         pooled,
         pooled_dsc: pooled.dsc(),
         pooled_iou: pooled.iou(),

@@ -116,6 +116,12 @@ impl Model {
         Self::from_parts(config, &weights, choice)
     }
 
+    /// The model that is part of the program: msff-lite.
+    pub fn embedded(choice: &DeviceChoice) -> Result<Self, ModelError> {
+        let config = ModelConfig::from_json(include_str!("../../models/msff-lite/config.json"))?;
+        Self::from_parts(config, include_bytes!("../../models/msff-lite/weights.safetensors"), choice)
+    }
+
     /// Builds the network, fills it from a safetensors file's bytes and puts it on the device.
     pub fn from_parts(
         config: ModelConfig,

@@ -9,7 +9,7 @@ pub use error::{ErrorKind, PipelineError};
 pub use store::Store;
 
 use crate::dicom::{ReadOptions, SeriesReader, Series, SourceSeries};
-use crate::infer::{Model, RunOptions};
+use crate::infer::{InferOptions, Model};
 use crate::itk::{self, FileFormat};
 use crate::monitor::{Monitor, Stage};
 use crate::postprocess::{self, Finding, Masked, Rule};
@@ -102,7 +102,7 @@ pub fn segment(
 
     let probabilities = match prepared {
         Some(prepared) => {
-            let run = RunOptions { skip_empty: !options.keep_empty_slices };
+            let run = InferOptions { skip_empty: !options.keep_empty_slices };
             Some(model.probabilities(&prepared.normalised, &prepared.gate, run, monitor)?)
         }
         None => {
@@ -113,7 +113,7 @@ pub fn segment(
     clock.end(Stage::Infer);
 
     let rule = Rule {
-        threshold: options.threshold.unwrap_or(config.threshold),
+        threshold: options.threshold.unwrap_or(config.threshold as f32),
         minimum_component_mm3: options.minimum_component_mm3.unwrap_or(config.minimum_component_mm3),
     };
     let Masked { mask, findings } = match &probabilities {

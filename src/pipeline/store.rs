@@ -1,7 +1,7 @@
 //! The models a program can run: the built-in one and those in a folder.
 
 use super::PipelineError;
-use crate::infer::{DeviceChoice, InferError, Model};
+use crate::infer::{CONFIG_FILE, DeviceChoice, Model, ModelError};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub struct Store {
 impl Store {
     /// Loads the built-in model and, from `dir`, every sub-folder that holds a `config.json`. A model
     /// in the folder takes the place of a built-in one of the same name.
-    pub fn open(dir: Option<&Path>, device: &DeviceChoice) -> Result<Self, InferError> {
+    pub fn open(dir: Option<&Path>, device: &DeviceChoice) -> Result<Self, ModelError> {
         let embedded = Model::embedded(device)?;
         let default = embedded.config().name.clone();
         let mut models = BTreeMap::from([(default.clone(), embedded)]);
@@ -42,12 +42,13 @@ impl Store {
     }
 }
 
-fn folders(dir: &Path) -> Result<Vec<std::path::PathBuf>, InferError> {
-    let unreadable = |source| InferError::Read { path: dir.to_owned(), source };
+fn folders(dir: &Path) -> Result<Vec<std::path::PathBuf>, ModelError> {
+    let unreadable =
+        |e: std::io::Error| ModelError::Io { path: dir.display().to_string(), reason: e.to_string() };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.join("config.json").is_file() {
+        if path.join(CONFIG_FILE).is_file() {
             found.push(path);
         }
     }

@@ -10,7 +10,7 @@ pub mod loss;
 pub mod phantom;
 pub mod sampler;
 
-use crate::infer::ModelConfig;
+use crate::infer::{Architecture, ModelConfig};
 use crate::monitor::Monitor;
 use crate::network::{Msff, NetworkError, StoredAs, WeightsError, prefer_channels_last, save_weights};
 use crate::preprocess::Recipe;
@@ -143,7 +143,8 @@ pub fn run(options: &TrainOptions, on: &mut dyn FnMut(Event)) -> Result<Vec<Epoc
     let validation = sampler("validation", &held_out, options)?;
     tch::manual_seed(options.seed as i64);
     let vs = nn::VarStore::new(options.device);
-    let network = Msff::new(&vs.root(), &options.model.architecture)?;
+    let Architecture::Msff(shape) = &options.model.architecture;
+    let network = Msff::new(&vs.root(), shape)?;
     prefer_channels_last(&vs);
     let mut optimizer = nn::Adam::default().build(&vs, options.learning_rate)?;
     let mut rng = ChaCha12Rng::seed_from_u64(options.seed);
