@@ -1,9 +1,9 @@
 //! NIfTI, NRRD and MetaImage files.
 //!
 //! ITK turns NIfTI's and NRRD's RAS into LPS itself. A header is checked against the limit and the
-//! file's real length before voxels get memory.
+//! file's real length (`header`) before voxels get memory.
 
-use super::{ItkError, Pixel, ffi};
+use super::{ItkError, Pixel, ffi, header};
 use crate::volume::{Grid, GridError, Volume};
 use itk_sys::Header;
 use std::path::{Path, PathBuf};
@@ -119,10 +119,13 @@ type Convert<T> = fn(f64) -> Result<T, &'static str>;
 
 fn read<T>(path: &Path, max_voxels: u64, convert: Convert<T>) -> Result<Volume<T>, ItkError> {
     let format = format_of(path)?;
-    let length = std::fs::metadata(path).map_err(|source| io_error(path, source))?.len();
+    let size = header::check(path, format, max_voxels)?;
     let header = ffi::file_information(path, format)?;
+    if header.grid.size != size {
+        let reason = format!("ITK reads a size of {:?} where the header says {size:?}", header.grid.size);
+        return Err(ItkError::BadFile { path: path.to_owned(), reason });
+    }
     let grid = grid_of(path, &header)?;
-    check_size(path, &header, max_voxels, length)?;
     let read = match header.pixel {
         itk_sys::U8 => read_as::<u8, T>,
         itk_sys::I8 => read_as::<i8, T>,
@@ -149,19 +152,6 @@ fn read_as<N: Pixel, T>(
     let voxels =
         voxels.map_err(|reason| ItkError::BadFile { path: path.to_owned(), reason: reason.to_owned() })?;
     Ok(Volume::new(grid, voxels)?)
-}
-
-fn check_size(path: &Path, header: &Header, limit: u64, length: u64) -> Result<(), ItkError> {
-    // Deflate cannot shrink data to less than 1/1032 (zlib's documentation).
-    const MOST_EXPANSION: u64 = 1032;
-    let voxels = header.grid.size.iter().fold(1_u64, |product, &n| product.saturating_mul(n));
-    if voxels > limit {
-        return Err(ItkError::TooManyVoxels { path: path.to_owned(), voxels, limit });
-    }
-    if header.bytes > length.saturating_mul(MOST_EXPANSION) {
-        return Err(ItkError::TooShort { path: path.to_owned(), claimed: header.bytes, found: length });
-    }
-    Ok(())
 }
 
 /// The header's geometry as a grid. The columns of the direction are made orthonormal: files keep them

@@ -5,6 +5,7 @@
 
 mod components;
 mod ffi;
+mod header;
 mod image_file;
 mod pixel;
 

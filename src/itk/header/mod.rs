@@ -1,0 +1,144 @@
+//! What an image file's header claims, checked before ITK or the allocator believe it.
+//!
+//! ITK's readers follow a header to other files, into large buffers and to guesses where geometry is
+//! missing. Here a header is read first by few lines of Rust, and refused where it claims more than
+//! the file can hold, points elsewhere or does not say where its voxels are.
+
+mod meta;
+mod nifti;
+mod nrrd;
+
+use super::{FileFormat, ItkError};
+use crate::volume::GridError;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Deflate cannot shrink data to less than 1/1032 (zlib's technical details).
+const MOST_EXPANSION: u64 = 1032;
+/// No text header is longer; those that ITK writes have 1 KB.
+const TEXT_HEADER_BYTES: u64 = 64 * 1024;
+
+/// The part of a header that decides whether the file may be read.
+#[derive(Debug)]
+struct Claims {
+    /// Voxels along i, j, k.
+    size: [u64; 3],
+    /// Bytes per stored voxel.
+    voxel_bytes: u64,
+    /// Bytes before the voxels.
+    offset: u64,
+    /// Whether the voxels (or the whole file) are deflated.
+    compressed: bool,
+}
+
+/// Why a header is refused, not yet with the file's name.
+#[derive(Debug)]
+enum Fault {
+    Unsupported(String),
+    Bad(String),
+    Grid(GridError),
+    Io(std::io::Error),
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        // What a decoder finds wrong is the file's fault, not the system's.
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof
+            | std::io::ErrorKind::InvalidInput
+            | std::io::ErrorKind::InvalidData => Self::Bad(format!("the header is damaged: {error}")),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+fn unsupported<T>(reason: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Unsupported(reason.into()))
+}
+
+fn bad<T>(reason: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Bad(reason.into()))
+}
+
+/// Checks the header of `path` and gives its size.
+pub(super) fn check(path: &Path, format: FileFormat, max_voxels: u64) -> Result<[u64; 3], ItkError> {
+    let with_path = |fault| at(path, fault);
+    let file = File::open(path).map_err(|e| with_path(Fault::Io(e)))?;
+    let metadata = file.metadata().map_err(|e| with_path(Fault::Io(e)))?;
+    if !metadata.is_file() {
+        return Err(with_path(Fault::Unsupported("it is not a plain file".to_owned())));
+    }
+    let claims = match format {
+        FileFormat::Nifti => nifti::claims(file, false),
+        FileFormat::NiftiGz => nifti::claims(flate2::read::GzDecoder::new(file), true),
+        FileFormat::Nrrd => text_header(file).and_then(|bytes| nrrd::claims(&bytes)),
+        FileFormat::MetaImage => text_header(file).and_then(|bytes| meta::claims(&bytes)),
+    };
+    let claims = claims.map_err(with_path)?;
+    check_size(path, &claims, max_voxels, metadata.len())?;
+    Ok(claims.size)
+}
+
+fn check_size(path: &Path, claims: &Claims, limit: u64, length: u64) -> Result<(), ItkError> {
+    let voxels = claims.size.iter().fold(1_u64, |product, &n| product.saturating_mul(n));
+    if voxels > limit {
+        return Err(ItkError::TooManyVoxels { path: path.to_owned(), voxels, limit });
+    }
+    let claimed = voxels.saturating_mul(claims.voxel_bytes);
+    let expansion = if claims.compressed { MOST_EXPANSION } else { 1 };
+    if claimed.saturating_add(claims.offset) > length.saturating_mul(expansion) {
+        return Err(ItkError::TooShort { path: path.to_owned(), claimed, found: length });
+    }
+    Ok(())
+}
+
+fn at(path: &Path, fault: Fault) -> ItkError {
+    let path = path.to_owned();
+    match fault {
+        Fault::Unsupported(reason) => ItkError::UnsupportedFile { path, reason },
+        Fault::Bad(reason) => ItkError::BadFile { path, reason },
+        Fault::Grid(source) => ItkError::FileGrid { path, source },
+        Fault::Io(source) => ItkError::Io { path, source },
+    }
+}
+
+fn text_header(file: File) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    file.take(TEXT_HEADER_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// `key` without spaces and case, the way the readers compare keys.
+fn normal(key: &str) -> String {
+    key.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase()
+}
+
+/// The next line of a text header and the bytes after it. Control characters and endless lines are
+/// refused: the readers end a text at different places than a line-wise look does.
+fn next_line(bytes: &[u8]) -> Result<(&str, &[u8]), Fault> {
+    const LONGEST: usize = 4096;
+    let Some(end) = bytes.iter().take(LONGEST).position(|&b| b == b'\n') else {
+        return bad("the header does not end");
+    };
+    let line = &bytes[..end];
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match std::str::from_utf8(line) {
+        Ok(text) if !text.chars().any(|c| c.is_control() && c != '\t') => Ok((text, &bytes[end + 1..])),
+        _ => bad("the header is not text"),
+    }
+}
+
+fn sizes(text: &str) -> Result<Vec<u64>, Fault> {
+    let sizes: Option<Vec<u64>> =
+        text.split_whitespace().map(|word| word.parse().ok().filter(|&n| n > 0)).collect();
+    sizes.map_or_else(|| bad(format!("\"{text}\" are no sizes")), Ok)
+}
+
+/// The first three sizes, if the others are 1.
+fn one_frame(sizes: &[u64]) -> Result<[u64; 3], Fault> {
+    match sizes {
+        [i, j, k, frames @ ..] if frames.iter().all(|&n| n == 1) => Ok([*i, *j, *k]),
+        _ => unsupported(format!("its size is {sizes:?}, not one three-dimensional volume")),
+    }
+}
