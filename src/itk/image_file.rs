@@ -3,6 +3,7 @@
 //! ITK turns NIfTI's and NRRD's RAS into LPS itself. A header is checked against the limit and the
 //! file's real length (`header`) before voxels get memory.
 
+use super::pixel::sealed::Stored;
 use super::{ItkError, Pixel, ffi, header};
 use crate::volume::{Grid, GridError, Volume};
 use itk_sys::Header;
@@ -55,7 +56,8 @@ impl FileFormat {
     }
 }
 
-/// Reads a CT in HU. Any scalar type is rounded (half up) and clamped to 16 bits.
+/// Reads a CT in HU. Any scalar type is rounded (half up) and clamped to 16 bits. NaN is an error, but
+/// ITK's NIfTI reader has turned it into 0 before anyone can see it.
 pub fn read_volume(path: &Path, max_voxels: u64) -> Result<Volume<i16>, ItkError> {
     read(path, max_voxels, |value| {
         // NaN is no Hounsfield unit, and turning it into 0 (water) would invent tissue.
@@ -88,13 +90,20 @@ pub fn read_volume_bytes(format: FileFormat, bytes: &[u8], max_voxels: u64) -> R
 
 /// Writes a volume in the format that the name's ending stands for, `.nii.gz` and `.nrrd` compressed.
 pub fn write_volume<T: Pixel>(volume: &Volume<T>, path: &Path) -> Result<(), ItkError> {
-    ffi::file_write(volume, path, format_of(path)?)
+    write(volume, path, format_of(path)?)
+}
+
+fn write<T: Pixel>(volume: &Volume<T>, path: &Path, format: FileFormat) -> Result<(), ItkError> {
+    // The NIfTI library reports neither a missing folder nor a full disk, hence both looks.
+    std::fs::File::create(path).map_err(|source| io_error(path, source))?;
+    ffi::file_write(volume, path, format)?;
+    header::check(path, format, u64::MAX).map(|_| ())
 }
 
 /// Writes a volume into memory, by way of a temporary file.
 pub fn write_volume_bytes<T: Pixel>(volume: &Volume<T>, format: FileFormat) -> Result<Vec<u8>, ItkError> {
     let (folder, path) = temporary(format)?;
-    ffi::file_write(volume, &path, format)?;
+    write(volume, &path, format)?;
     let bytes = std::fs::read(&path).map_err(|source| io_error(&path, source));
     drop(folder);
     bytes
@@ -140,7 +149,7 @@ fn read<T>(path: &Path, max_voxels: u64, convert: Convert<T>) -> Result<Volume<T
     read(path, format, grid, convert)
 }
 
-fn read_as<N: Pixel, T>(
+fn read_as<N: Stored, T>(
     path: &Path,
     format: FileFormat,
     grid: Grid,

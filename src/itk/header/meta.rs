@@ -1,6 +1,6 @@
 //! MetaImage headers: `Key = Value` lines up to ElementDataFile.
 
-use super::{Claims, Fault, bad, next_line, normal, one_frame, sizes, unsupported};
+use super::{Claims, Fault, Packing, bad, next_line, normal, one_frame, sizes, unsupported};
 use std::collections::HashMap;
 
 pub(super) fn claims(bytes: &[u8]) -> Result<Claims, Fault> {
@@ -21,10 +21,10 @@ pub(super) fn claims(bytes: &[u8]) -> Result<Claims, Fault> {
     }
     // MetaIO would assume a spacing of 1.
     wanted("elementspacing")?;
-    let compressed = field("compresseddata").is_some_and(is_true);
+    let packing = if field("compresseddata").is_some_and(is_true) { Packing::Zlib } else { Packing::Raw };
     let (size, voxel_bytes) =
         (size(wanted("ndims")?, wanted("dimsize")?)?, voxel_bytes(wanted("elementtype")?)?);
-    Ok(Claims { size, voxel_bytes, offset, compressed })
+    Ok(Claims { size, voxel_bytes, offset, packing })
 }
 
 /// MetaIO looks at the first letter.

@@ -10,8 +10,9 @@ mod nrrd;
 
 use super::{FileFormat, ItkError};
 use crate::volume::GridError;
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Deflate cannot shrink data to less than 1/1032 (zlib's technical details).
@@ -28,8 +29,19 @@ struct Claims {
     voxel_bytes: u64,
     /// Bytes before the voxels.
     offset: u64,
-    /// Whether the voxels (or the whole file) are deflated.
-    compressed: bool,
+    /// What the voxels, with NIfTI the whole file, are packed in.
+    packing: Packing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Raw,
+    /// A gzip file, offset counted unpacked.
+    GzipFile,
+    /// A gzip stream behind the header.
+    Gzip,
+    /// A zlib stream behind the header.
+    Zlib,
 }
 
 /// Why a header is refused, not yet with the file's name.
@@ -47,7 +59,7 @@ impl From<std::io::Error> for Fault {
         match error.kind() {
             std::io::ErrorKind::UnexpectedEof
             | std::io::ErrorKind::InvalidInput
-            | std::io::ErrorKind::InvalidData => Self::Bad(format!("the header is damaged: {error}")),
+            | std::io::ErrorKind::InvalidData => Self::Bad(format!("it is damaged: {error}")),
             _ => Self::Io(error),
         }
     }
@@ -61,7 +73,7 @@ fn bad<T>(reason: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Bad(reason.into()))
 }
 
-/// Checks the header of `path` and gives its size.
+/// Checks the header of `path` and that there are as many voxels as it claims; gives its size.
 pub(super) fn check(path: &Path, format: FileFormat, max_voxels: u64) -> Result<[u64; 3], ItkError> {
     let with_path = |fault| at(path, fault);
     let file = File::open(path).map_err(|e| with_path(Fault::Io(e)))?;
@@ -70,27 +82,47 @@ pub(super) fn check(path: &Path, format: FileFormat, max_voxels: u64) -> Result<
         return Err(with_path(Fault::Unsupported("it is not a plain file".to_owned())));
     }
     let claims = match format {
-        FileFormat::Nifti => nifti::claims(file, false),
-        FileFormat::NiftiGz => nifti::claims(flate2::read::GzDecoder::new(file), true),
-        FileFormat::Nrrd => text_header(file).and_then(|bytes| nrrd::claims(&bytes)),
-        FileFormat::MetaImage => text_header(file).and_then(|bytes| meta::claims(&bytes)),
+        FileFormat::Nifti => nifti::claims(&file, Packing::Raw),
+        FileFormat::NiftiGz => nifti::claims(MultiGzDecoder::new(BufReader::new(&file)), Packing::GzipFile),
+        FileFormat::Nrrd => text_header(&file).and_then(|bytes| nrrd::claims(&bytes)),
+        FileFormat::MetaImage => text_header(&file).and_then(|bytes| meta::claims(&bytes)),
     };
     let claims = claims.map_err(with_path)?;
-    check_size(path, &claims, max_voxels, metadata.len())?;
+    let voxels = claims.size.iter().fold(1_u64, |product, &n| product.saturating_mul(n));
+    if voxels > max_voxels {
+        return Err(ItkError::TooManyVoxels { path: path.to_owned(), voxels, limit: max_voxels });
+    }
+    let claimed = voxels.saturating_mul(claims.voxel_bytes);
+    let expansion = if claims.packing == Packing::Raw { 1 } else { MOST_EXPANSION };
+    let found = metadata.len();
+    if claimed.saturating_add(claims.offset) > found.saturating_mul(expansion) {
+        return Err(ItkError::TooShort { path: path.to_owned(), claimed, found });
+    }
+    check_stream(file, &claims, claimed).map_err(with_path)?;
     Ok(claims.size)
 }
 
-fn check_size(path: &Path, claims: &Claims, limit: u64, length: u64) -> Result<(), ItkError> {
-    let voxels = claims.size.iter().fold(1_u64, |product, &n| product.saturating_mul(n));
-    if voxels > limit {
-        return Err(ItkError::TooManyVoxels { path: path.to_owned(), voxels, limit });
+/// Unpacks a compressed stream once, keeping nothing. ITK reads what a broken one lacks as zeros.
+fn check_stream(mut file: File, claims: &Claims, claimed: u64) -> Result<(), Fault> {
+    let (start, wanted) = match claims.packing {
+        Packing::Raw => return Ok(()),
+        Packing::GzipFile => (0, claimed + claims.offset),
+        Packing::Gzip | Packing::Zlib => (claims.offset, claimed),
+    };
+    file.seek(SeekFrom::Start(start))?;
+    let file = BufReader::with_capacity(1 << 16, file);
+    let mut unpacked: Box<dyn Read> = match claims.packing {
+        Packing::Zlib => Box::new(ZlibDecoder::new(file)),
+        _ => Box::new(MultiGzDecoder::new(file)),
+    };
+    let found = std::io::copy(&mut unpacked.by_ref().take(wanted), &mut std::io::sink())?;
+    // The check sum is only compared when the stream is read to its end, one byte further.
+    let more = unpacked.read(&mut [0])?;
+    match found == wanted {
+        true if more == 0 || claims.packing == Packing::GzipFile => Ok(()),
+        true => bad("its compressed voxels are more than the header claims"),
+        false => bad(format!("its compressed voxels end after {found} of {wanted} bytes")),
     }
-    let claimed = voxels.saturating_mul(claims.voxel_bytes);
-    let expansion = if claims.compressed { MOST_EXPANSION } else { 1 };
-    if claimed.saturating_add(claims.offset) > length.saturating_mul(expansion) {
-        return Err(ItkError::TooShort { path: path.to_owned(), claimed, found: length });
-    }
-    Ok(())
 }
 
 fn at(path: &Path, fault: Fault) -> ItkError {
@@ -103,7 +135,7 @@ fn at(path: &Path, fault: Fault) -> ItkError {
     }
 }
 
-fn text_header(file: File) -> Result<Vec<u8>, Fault> {
+fn text_header(file: &File) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     file.take(TEXT_HEADER_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -1,6 +1,6 @@
 //! NIfTI-1 headers (nifti1.h): 348 bytes at fixed places.
 
-use super::{Claims, Fault, bad, one_frame, unsupported};
+use super::{Claims, Fault, Packing, bad, one_frame, unsupported};
 use crate::volume::{Grid, GridError};
 use std::io::Read;
 
@@ -38,7 +38,7 @@ impl Fields {
     }
 }
 
-pub(super) fn claims(mut file: impl Read, compressed: bool) -> Result<Claims, Fault> {
+pub(super) fn claims(mut file: impl Read, packing: Packing) -> Result<Claims, Fault> {
     let fields = read(&mut file)?;
     let size = size(&fields)?;
     let voxel_bytes = match fields.int(70) {
@@ -53,7 +53,7 @@ pub(super) fn claims(mut file: impl Read, compressed: bool) -> Result<Claims, Fa
         return bad(format!("vox_offset is {offset}"));
     }
     check_place(&fields, size)?;
-    Ok(Claims { size, voxel_bytes, offset: offset as u64, compressed })
+    Ok(Claims { size, voxel_bytes, offset: offset as u64, packing })
 }
 
 fn read(file: &mut impl Read) -> Result<Fields, Fault> {

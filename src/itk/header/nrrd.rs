@@ -1,6 +1,6 @@
 //! NRRD headers (teem's "Definition of NRRD File Format"): `field: value` lines up to an empty one.
 
-use super::{Claims, Fault, bad, next_line, normal, one_frame, sizes, unsupported};
+use super::{Claims, Fault, Packing, bad, next_line, normal, one_frame, sizes, unsupported};
 use std::collections::HashMap;
 
 pub(super) fn claims(bytes: &[u8]) -> Result<Claims, Fault> {
@@ -15,15 +15,15 @@ pub(super) fn claims(bytes: &[u8]) -> Result<Claims, Fault> {
             return unsupported(format!("it has a {name}"));
         }
     }
-    let compressed = match normal(wanted("encoding")?).as_str() {
-        "raw" => false,
-        "gzip" | "gz" => true,
+    let packing = match normal(wanted("encoding")?).as_str() {
+        "raw" => Packing::Raw,
+        "gzip" | "gz" => Packing::Gzip,
         other => return unsupported(format!("its encoding is {other}, not raw or gzip")),
     };
     let size = size(wanted("dimension")?, wanted("sizes")?)?;
     let voxel_bytes = voxel_bytes(wanted("type")?)?;
     check_place(&fields)?;
-    Ok(Claims { size, voxel_bytes, offset, compressed })
+    Ok(Claims { size, voxel_bytes, offset, packing })
 }
 
 fn size(dimension: &str, text: &str) -> Result<[u64; 3], Fault> {
