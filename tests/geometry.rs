@@ -154,6 +154,19 @@ fn files_of_simpleitk_are_read_alike() {
 }
 
 #[test]
+fn real_files_are_read_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(real) = Oracle::real(folder.path()) else { return };
+    assert!(real.names().count() > 10);
+    for name in real.names() {
+        let found = itk::read_volume(real.path(name), 1 << 28).unwrap();
+        let wanted = real.volume(name);
+        assert_same_voxels(&found, &wanted, &format!("{:?}", real.path(name)));
+        assert_same_place(found.grid(), wanted.grid(), 1e-3, name);
+    }
+}
+
+#[test]
 fn one_frame_is_read_and_two_or_a_flat_picture_are_refused() {
     let Some(oracle) = oracle() else { return };
     let refusal = |name: String| itk::read_volume(&oracle.folder.join(&name), 100_000).unwrap_err();

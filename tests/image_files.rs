@@ -161,7 +161,7 @@ fn garbage_is_refused() {
 #[test]
 fn voxels_in_another_file_are_refused() {
     let folder = Folder::new();
-    folder.file("secret", &[1; 2 * 20 * 21 * 22]);
+    folder.file("secret", &vec![1; 2 * 20 * 21 * 22]);
     let pair = nifti(&[(344, b"ni1\0")]);
     assert!(matches!(folder.refusal("a.nii", &pair), ItkError::UnsupportedFile { .. }));
     for field in ["data file: secret", "datafile: secret", "Data File: secret"] {

@@ -2,6 +2,7 @@
 
     oracle.py make FOLDER   invents volumes, processes and writes them; describes all in cases.json
     oracle.py read FOLDER   reads every image file of FOLDER and describes it in read.json
+    oracle.py real FOLDER SOURCE   describes the image files anywhere below SOURCE in real.json
 
 A described volume is its grid and the name of a raw little-endian file, i fastest.
 """
@@ -160,5 +161,13 @@ def read(folder):
     cases.write("read.json")
 
 
+def real(folder, source):
+    cases = Cases(folder)
+    for number, path in enumerate(sorted(p for p in source.rglob("*") if p.name.endswith(ENDINGS))):
+        cases.add(f"real{number}", sitk.ReadImage(path))
+        cases.described[f"real{number}"]["path"] = str(path)
+    cases.write("real.json")
+
+
 if __name__ == "__main__":
-    {"make": make, "read": read}[sys.argv[1]](Path(sys.argv[2]))
+    {"make": make, "read": read, "real": real}[sys.argv[1]](*map(Path, sys.argv[2:]))

@@ -15,6 +15,7 @@ pub struct Oracle {
 
 #[derive(Deserialize)]
 struct Described {
+    path: Option<PathBuf>,
     raw: String,
     r#type: String,
     size: [usize; 3],
@@ -31,7 +32,7 @@ pub fn oracle() -> Option<&'static Oracle> {
             let folder =
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("oracle-{}", std::process::id()));
             std::fs::create_dir_all(&folder).unwrap();
-            Oracle::run("make", &folder, "cases.json")
+            Oracle::run("make", &[&folder])
         })
         .as_ref()
 }
@@ -39,10 +40,21 @@ pub fn oracle() -> Option<&'static Oracle> {
 impl Oracle {
     /// What SimpleITK reads from the image files in a folder.
     pub fn reading(folder: &Path) -> Option<Self> {
-        Self::run("read", folder, "read.json")
+        Self::run("read", &[folder])
     }
 
-    fn run(task: &str, folder: &Path, result: &str) -> Option<Self> {
+    /// What SimpleITK reads from the image files of the shared data; described in `folder`.
+    pub fn real(folder: &Path) -> Option<Self> {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+        if !data.exists() {
+            assert!(std::env::var_os("CI").is_none(), "no ../shared/data");
+            eprintln!("SKIP: no ../shared/data with real CTs");
+            return None;
+        }
+        Self::run("real", &[folder, &data])
+    }
+
+    fn run(task: &str, folders: &[&Path]) -> Option<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = root.join(".venv/bin/python");
         if !python.exists() {
@@ -51,14 +63,21 @@ impl Oracle {
             return None;
         }
         let script = root.join("tests/geometry/oracle.py");
-        let done = Command::new(python).arg(script).arg(task).arg(folder).status().unwrap();
+        let done = Command::new(python).arg(script).arg(task).args(folders).status().unwrap();
         assert!(done.success(), "oracle.py {task} failed");
-        let text = std::fs::read_to_string(folder.join(result)).unwrap();
+        let folder = folders[0];
+        let result = if task == "make" { "cases" } else { task };
+        let text = std::fs::read_to_string(folder.join(result).with_extension("json")).unwrap();
         Some(Self { folder: folder.to_owned(), described: serde_json::from_str(&text).unwrap() })
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.described.keys().map(String::as_str)
+    }
+
+    /// The file that a volume was read from.
+    pub fn path(&self, name: &str) -> &Path {
+        self.described[name].path.as_deref().unwrap()
     }
 
     /// A volume as doubles, whatever its type.

@@ -51,10 +51,13 @@ fn fields(bytes: &[u8]) -> Result<(HashMap<String, String>, u64), Fault> {
             return Ok((fields, (bytes.len() - rest.len()) as u64));
         }
         // "key:=value" is a comment to programs, as "#" is to people.
+        if line.starts_with('#') {
+            continue;
+        }
         let Some((name, value)) = line.split_once(':') else {
-            if line.starts_with('#') { continue } else { return bad(format!("\"{line}\" is no field")) }
+            return bad(format!("\"{line}\" is no field"));
         };
-        if line.starts_with('#') || value.starts_with('=') {
+        if value.starts_with('=') {
             continue;
         }
         if fields.insert(normal(name), value.trim().to_owned()).is_some() {
@@ -77,8 +80,7 @@ fn voxel_bytes(name: &str) -> Result<u64, Fault> {
 
 fn check_place(fields: &HashMap<String, String>) -> Result<(), Fault> {
     match fields.get("space").map(|space| normal(space)).as_deref() {
-        Some("leftposteriorsuperior" | "left-posterior-superior" | "lps") => {}
-        Some("rightanteriorsuperior" | "right-anterior-superior" | "ras") => {}
+        Some("left-posterior-superior" | "lps" | "right-anterior-superior" | "ras") => {}
         // ITK 5 reads left-anterior-superior with the wrong axis negated, and others without any.
         Some(other) => return unsupported(format!("its space is {other}, not LPS or RAS")),
         None => return unsupported("no field \"space\" says where the voxels are"),
