@@ -128,7 +128,7 @@ fn components_agree_with_simpleitk() {
         let wanted = oracle.volume(&format!("{name}_labels"));
         let (labels, components) = itk::connected_components(&mask, &Monitor::default()).unwrap();
         let found: Vec<f64> = labels.voxels().iter().copied().map(f64::from).collect();
-        assert_eq!(found, wanted.voxels(), "{name}");
+        assert!(found == wanted.voxels(), "{name}: the labels differ");
         let count = wanted.voxels().iter().copied().fold(0.0, f64::max);
         assert_eq!(components.len(), count as usize, "{name}");
         for component in &components {

@@ -261,6 +261,34 @@ fn a_direction_rounded_to_four_decimals_is_made_orthonormal() {
     assert!(read.grid().same_place(volume().grid(), 1e-2));
 }
 
+/// As nibabel writes it, and a little skew; in every kind of orientation a quaternion has cases for.
+#[test]
+fn an_oblique_sform_alone_is_enough() {
+    let folder = Folder::new();
+    let (s, c) = 0.3_f64.sin_cos();
+    let turn = [[c, -s, 1e-4], [s, c, 0.0], [0.0, 0.0, 1.0]];
+    let flips = [[1.0, 1.0, 1.0], [-1.0, -1.0, 1.0], [-1.0, 1.0, -1.0], [1.0, -1.0, -1.0], [1.0, 1.0, -1.0]];
+    let spacing_mm = [0.5, 0.7, 2.0];
+    for flip in flips {
+        for shift in 0..3 {
+            let ras: [[f64; 3]; 3] =
+                std::array::from_fn(|r| std::array::from_fn(|a| turn[(r + shift) % 3][a] * flip[a]));
+            let row = |r: usize| -> Vec<f32> {
+                (0..3).map(|a| (ras[r][a] * spacing_mm[a]) as f32).chain([5.0 * r as f32]).collect()
+            };
+            let sform = floats(&[row(0), row(1), row(2)].concat());
+            let bytes = nifti(&[(252, &[0; 4]), (254, &[1, 0]), (280, &sform)]);
+            for (name, bytes) in [("a.nii.gz", gzip(&bytes)), ("a.nii", bytes)] {
+                let read = itk::read_volume(&folder.file(name, &bytes), LIMIT).unwrap();
+                assert_eq!(read.voxels(), volume().voxels());
+                let lps = [ras[0].map(|v| -v), ras[1].map(|v| -v), ras[2]];
+                let wanted = Grid::new([20, 21, 22], spacing_mm, [0.0, -5.0, 10.0], lps).unwrap();
+                assert!(read.grid().same_place(&wanted, 5e-3), "{:?} is not {wanted:?}", read.grid());
+            }
+        }
+    }
+}
+
 #[test]
 fn masks_and_labels_mean_what_they_say() {
     let folder = Folder::new();

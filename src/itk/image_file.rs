@@ -4,6 +4,7 @@
 //! file's real length (`header`) before voxels get memory.
 
 use super::pixel::sealed::Stored;
+use super::rotation::orthonormal;
 use super::{ItkError, Pixel, ffi, header};
 use crate::volume::{Grid, GridError, Volume};
 use itk_sys::Header;
@@ -39,6 +40,16 @@ impl FileFormat {
             Self::NiftiGz => ".nii.gz",
             Self::Nrrd => ".nrrd",
             Self::MetaImage => ".mha",
+        }
+    }
+
+    /// What errors call a file that came as bytes.
+    fn upload(self) -> &'static str {
+        match self {
+            Self::Nifti => "uploaded .nii",
+            Self::NiftiGz => "uploaded .nii.gz",
+            Self::Nrrd => "uploaded .nrrd",
+            Self::MetaImage => "uploaded .mha",
         }
     }
 
@@ -83,7 +94,7 @@ pub fn read_labelmap(path: &Path, max_voxels: u64) -> Result<Volume<i16>, ItkErr
 pub fn read_volume_bytes(format: FileFormat, bytes: &[u8], max_voxels: u64) -> Result<Volume<i16>, ItkError> {
     let (folder, path) = temporary(format)?;
     std::fs::write(&path, bytes).map_err(|source| io_error(&path, source))?;
-    let volume = read_volume(&path, max_voxels);
+    let volume = read_volume(&path, max_voxels).map_err(|error| error.about(Path::new(format.upload())));
     drop(folder);
     volume
 }
@@ -128,7 +139,23 @@ type Convert<T> = fn(f64) -> Result<T, &'static str>;
 
 fn read<T>(path: &Path, max_voxels: u64, convert: Convert<T>) -> Result<Volume<T>, ItkError> {
     let format = format_of(path)?;
-    let size = header::check(path, format, max_voxels)?;
+    let checked = header::check(path, format, max_voxels)?;
+    let Some(repaired) = &checked.repaired else {
+        return read_checked(path, format, checked.size, convert);
+    };
+    let (folder, copy) = temporary(FileFormat::Nifti)?;
+    header::copy_with(repaired, path, format, &copy)?;
+    let volume = read_checked(&copy, FileFormat::Nifti, checked.size, convert);
+    drop(folder);
+    volume.map_err(|error| error.about(path))
+}
+
+fn read_checked<T>(
+    path: &Path,
+    format: FileFormat,
+    size: [u64; 3],
+    convert: Convert<T>,
+) -> Result<Volume<T>, ItkError> {
     let header = ffi::file_information(path, format)?;
     if header.grid.size != size {
         let reason = format!("ITK reads a size of {:?} where the header says {size:?}", header.grid.size);
@@ -178,17 +205,6 @@ fn grid_of(path: &Path, header: &Header) -> Result<Grid, ItkError> {
     let at_path = |source: GridError| ItkError::FileGrid { path: path.to_owned(), source };
     let stored = Grid::new(size, spacing_mm, origin_lps, direction).map_err(at_path)?;
     Grid::new(size, spacing_mm, origin_lps, orthonormal(stored.direction())).map_err(at_path)
-}
-
-/// The orthonormal matrix nearest to one that almost is (the polar factor, by two Newton steps
-/// D ← D (3 − DᵀD) / 2, each of which squares the error).
-fn orthonormal(direction: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
-    (0..3).fold(direction, |d, _| {
-        let gram = |a: usize, b: usize| -> f64 { (0..3).map(|r| d[r][a] * d[r][b]).sum() };
-        std::array::from_fn(|r| {
-            std::array::from_fn(|c| 1.5 * d[r][c] - 0.5 * (0..3).map(|a| d[r][a] * gram(a, c)).sum::<f64>())
-        })
-    })
 }
 
 fn unsupported(path: &Path, reason: &str) -> ItkError {

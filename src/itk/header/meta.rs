@@ -24,7 +24,7 @@ pub(super) fn claims(bytes: &[u8]) -> Result<Claims, Fault> {
     let packing = if field("compresseddata").is_some_and(is_true) { Packing::Zlib } else { Packing::Raw };
     let (size, voxel_bytes) =
         (size(wanted("ndims")?, wanted("dimsize")?)?, voxel_bytes(wanted("elementtype")?)?);
-    Ok(Claims { size, voxel_bytes, offset, packing })
+    Ok(Claims { size, voxel_bytes, offset, packing, repaired: None })
 }
 
 /// MetaIO looks at the first letter.

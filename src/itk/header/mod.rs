@@ -12,7 +12,7 @@ use super::{FileFormat, ItkError};
 use crate::volume::GridError;
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Deflate cannot shrink data to less than 1/1032 (zlib's technical details).
@@ -31,6 +31,47 @@ struct Claims {
     offset: u64,
     /// What the voxels, with NIfTI the whole file, are packed in.
     packing: Packing,
+    /// The header with a geometry that ITK understands, where it needs one.
+    repaired: Option<Repaired>,
+}
+
+/// What a checked file holds.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// Voxels along i, j, k.
+    pub(super) size: [u64; 3],
+    /// The header to read the file with instead of its own.
+    pub(super) repaired: Option<Repaired>,
+}
+
+/// A NIfTI header and how many bytes, unpacked, the file has that it belongs to.
+#[derive(Debug)]
+pub(super) struct Repaired {
+    header: Vec<u8>,
+    bytes: u64,
+}
+
+/// Copies a NIfTI file, unpacked, with another header.
+pub(super) fn copy_with(
+    repaired: &Repaired,
+    path: &Path,
+    format: FileFormat,
+    copy: &Path,
+) -> Result<(), ItkError> {
+    let work = || -> Result<(), Fault> {
+        let file = BufReader::new(File::open(path)?);
+        let mut source: Box<dyn Read> = match format {
+            FileFormat::NiftiGz => Box::new(MultiGzDecoder::new(file)),
+            _ => Box::new(file),
+        };
+        std::io::copy(&mut source.by_ref().take(repaired.header.len() as u64), &mut std::io::sink())?;
+        let mut target = File::create(copy)?;
+        target.write_all(&repaired.header)?;
+        let rest = repaired.bytes - repaired.header.len() as u64;
+        std::io::copy(&mut source.take(rest), &mut target)?;
+        Ok(())
+    };
+    work().map_err(|fault| at(path, fault))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +115,7 @@ fn bad<T>(reason: impl Into<String>) -> Result<T, Fault> {
 }
 
 /// Checks the header of `path` and that there are as many voxels as it claims; gives its size.
-pub(super) fn check(path: &Path, format: FileFormat, max_voxels: u64) -> Result<[u64; 3], ItkError> {
+pub(super) fn check(path: &Path, format: FileFormat, max_voxels: u64) -> Result<Checked, ItkError> {
     let with_path = |fault| at(path, fault);
     let file = File::open(path).map_err(|e| with_path(Fault::Io(e)))?;
     let metadata = file.metadata().map_err(|e| with_path(Fault::Io(e)))?;
@@ -99,7 +140,7 @@ pub(super) fn check(path: &Path, format: FileFormat, max_voxels: u64) -> Result<
         return Err(ItkError::TooShort { path: path.to_owned(), claimed, found });
     }
     check_stream(file, &claims, claimed).map_err(with_path)?;
-    Ok(claims.size)
+    Ok(Checked { size: claims.size, repaired: claims.repaired })
 }
 
 /// Unpacks a compressed stream once, keeping nothing. ITK reads what a broken one lacks as zeros.

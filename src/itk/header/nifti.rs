@@ -1,6 +1,7 @@
 //! NIfTI-1 headers (nifti1.h): 348 bytes at fixed places.
 
-use super::{Claims, Fault, Packing, bad, one_frame, unsupported};
+use super::super::rotation::{Direction, orthonormal, quaternion};
+use super::{Claims, Fault, Packing, Repaired, bad, one_frame, unsupported};
 use crate::volume::{Grid, GridError};
 use std::io::Read;
 
@@ -41,7 +42,7 @@ impl Fields {
 pub(super) fn claims(mut file: impl Read, packing: Packing) -> Result<Claims, Fault> {
     let fields = read(&mut file)?;
     let size = size(&fields)?;
-    let voxel_bytes = match fields.int(70) {
+    let voxel_bytes: u64 = match fields.int(70) {
         2 | 256 => 1,
         4 | 512 => 2,
         8 | 16 | 768 => 4,
@@ -53,7 +54,10 @@ pub(super) fn claims(mut file: impl Read, packing: Packing) -> Result<Claims, Fa
         return bad(format!("vox_offset is {offset}"));
     }
     check_place(&fields, size)?;
-    Ok(Claims { size, voxel_bytes, offset: offset as u64, packing })
+    let offset = offset as u64;
+    let voxels = size.iter().fold(voxel_bytes, |product, &n| product.saturating_mul(n));
+    let repaired = repaired(&fields).map(|header| Repaired { header, bytes: voxels.saturating_add(offset) });
+    Ok(Claims { size, voxel_bytes, offset, packing, repaired })
 }
 
 fn read(file: &mut impl Read) -> Result<Fields, Fault> {
@@ -109,14 +113,47 @@ fn check_place(fields: &Fields, size: [u64; 3]) -> Result<(), Fault> {
 /// grid, which a sheared or scaled sform does not.
 fn check_sform(fields: &Fields, size: [u64; 3], spacing_mm: [f64; 3]) -> Result<(), Fault> {
     const RELATIVE: f64 = 1e-3;
-    let rows: [[f64; 4]; 3] = [fields.floats(280), fields.floats(296), fields.floats(312)];
-    let length = |c: usize| (0..3).map(|r| rows[r][c] * rows[r][c]).sum::<f64>().sqrt();
-    let lengths: [f64; 3] = std::array::from_fn(length);
-    let direction = std::array::from_fn(|r| std::array::from_fn(|c| rows[r][c] / lengths[c]));
+    let (rows, lengths, direction) = sform(fields);
     let origin = std::array::from_fn(|r| rows[r][3]);
     Grid::new(size.map(|n| n as usize), spacing_mm, origin, direction).map_err(Fault::Grid)?;
     if (0..3).any(|a| (lengths[a] - spacing_mm[a]).abs() > RELATIVE * spacing_mm[a]) {
         return bad(format!("pixdim says a spacing of {spacing_mm:?}, its sform {lengths:?}"));
     }
     Ok(())
+}
+
+/// Rows, column lengths and direction of the sform.
+fn sform(fields: &Fields) -> ([[f64; 4]; 3], [f64; 3], Direction) {
+    let rows: [[f64; 4]; 3] = [fields.floats(280), fields.floats(296), fields.floats(312)];
+    let length = |c: usize| (0..3).map(|r| rows[r][c] * rows[r][c]).sum::<f64>().sqrt();
+    let lengths: [f64; 3] = std::array::from_fn(length);
+    let direction = std::array::from_fn(|r| std::array::from_fn(|c| rows[r][c] / lengths[c]));
+    (rows, lengths, direction)
+}
+
+/// ITK 5.2 refuses an oblique sform whose float32 rounding leaves it a little skew, unless there is a
+/// qform; nibabel writes such files. This puts the same place into a qform.
+fn repaired(fields: &Fields) -> Option<Vec<u8>> {
+    const EXACT: f64 = 1e-9;
+    let (rows, _, direction) = sform(fields);
+    let nearest = orthonormal(direction);
+    let off = |r: usize, c: usize| (direction[r][c] - nearest[r][c]).abs();
+    let exact = (0..3).all(|r| (0..3).all(|c| off(r, c) < EXACT));
+    if fields.int(252) > 0 || exact {
+        return None;
+    }
+    let (qfac, [b, c, d]) = quaternion(nearest);
+    let mut header = fields.bytes.to_vec();
+    let mut set = |at: usize, value: &[u8]| {
+        let value = value.iter().copied();
+        let value: Vec<u8> = if fields.big_endian { value.rev().collect() } else { value.collect() };
+        header[at..at + value.len()].copy_from_slice(&value);
+    };
+    set(252, &fields.int(254).to_le_bytes());
+    set(254, &0_i16.to_le_bytes());
+    set(76, &(qfac as f32).to_le_bytes());
+    for (n, value) in [b, c, d, rows[0][3], rows[1][3], rows[2][3]].into_iter().enumerate() {
+        set(256 + 4 * n, &(value as f32).to_le_bytes());
+    }
+    Some(header)
 }

@@ -23,7 +23,7 @@ pub(super) fn claims(bytes: &[u8]) -> Result<Claims, Fault> {
     let size = size(wanted("dimension")?, wanted("sizes")?)?;
     let voxel_bytes = voxel_bytes(wanted("type")?)?;
     check_place(&fields)?;
-    Ok(Claims { size, voxel_bytes, offset, packing })
+    Ok(Claims { size, voxel_bytes, offset, packing, repaired: None })
 }
 
 fn size(dimension: &str, text: &str) -> Result<[u64; 3], Fault> {
