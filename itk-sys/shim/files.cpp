@@ -4,12 +4,16 @@
 #include "itkNiftiImageIO.h"
 #include "itkNrrdImageIO.h"
 
+#include <mutex>
 #include <string>
 
 namespace spinefx
 {
 namespace
 {
+// Teem keeps its error texts, and ITK's NIfTI reader the last name, in variables of the process.
+std::mutex one_file_at_a_time;
+
 itk::ImageIOBase::Pointer
 open(const char * path, int format)
 {
@@ -180,7 +184,10 @@ extern "C"
                                int                      format,
                                spinefx_itk_header *     header)
   {
-    return spinefx::guarded(call, [&] { spinefx::information(path, format, *header); });
+    return spinefx::guarded(call, [&] {
+      const std::lock_guard<std::mutex> lock(spinefx::one_file_at_a_time);
+      spinefx::information(path, format, *header);
+    });
   }
 
   int
@@ -191,7 +198,10 @@ extern "C"
                         uint64_t                 bytes,
                         void *                   voxels)
   {
-    return spinefx::guarded(call, [&] { spinefx::read(path, format, pixel, bytes, voxels); });
+    return spinefx::guarded(call, [&] {
+      const std::lock_guard<std::mutex> lock(spinefx::one_file_at_a_time);
+      spinefx::read(path, format, pixel, bytes, voxels);
+    });
   }
 
   int
@@ -203,6 +213,9 @@ extern "C"
                          const spinefx_itk_grid * grid,
                          int                      compress)
   {
-    return spinefx::guarded(call, [&] { spinefx::write(path, format, pixel, voxels, *grid, compress != 0); });
+    return spinefx::guarded(call, [&] {
+      const std::lock_guard<std::mutex> lock(spinefx::one_file_at_a_time);
+      spinefx::write(path, format, pixel, voxels, *grid, compress != 0);
+    });
   }
 }

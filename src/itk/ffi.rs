@@ -1,13 +1,14 @@
 //! The calls into C++: buffers, statuses and nothing else.
 //!
 //! Safety rests on three facts. A [`Volume`] holds exactly as many voxels as its grid has, a
-//! [`Pixel`]'s code names its very type, and [`buffer`] makes results as large as the grid they are
+//! [`Stored`]'s code names its very type, and [`buffer`] makes results as large as the grid they are
 //! for; so every pointer handed over is good for the `size` handed over with it. The shim keeps no
 //! pointer after it returns.
 
 #![allow(unsafe_code)]
 
 use super::image_file::FileFormat;
+use super::pixel::sealed::Stored;
 use super::{ItkError, Pixel};
 use crate::monitor::{Cancelled, Monitor};
 use crate::volume::{Grid, Volume};
@@ -54,7 +55,7 @@ pub(super) fn from_c(grid: &itk_sys::Grid) -> ([usize; 3], [f64; 3], [f64; 3], [
 }
 
 /// Zeros for every voxel of a size, or an error where memory ends.
-pub(super) fn buffer<T: Pixel>(size: [usize; 3]) -> Result<Vec<T>, ItkError> {
+pub(super) fn buffer<T: Stored>(size: [usize; 3]) -> Result<Vec<T>, ItkError> {
     let no_memory = || ItkError::Memory { size };
     let count = size.iter().try_fold(1_usize, |n, &s| n.checked_mul(s)).ok_or_else(no_memory)?;
     let mut voxels = Vec::new();
@@ -164,7 +165,11 @@ pub(super) fn file_information(path: &Path, format: FileFormat) -> Result<Header
 }
 
 /// Fills `voxels` from the file; fails unless the header's bytes are those of `voxels`.
-pub(super) fn file_read<T: Pixel>(path: &Path, format: FileFormat, voxels: &mut [T]) -> Result<(), ItkError> {
+pub(super) fn file_read<T: Stored>(
+    path: &Path,
+    format: FileFormat,
+    voxels: &mut [T],
+) -> Result<(), ItkError> {
     let name = c_path(path)?;
     let bytes = size_of_val(voxels) as u64;
     // SAFETY: the shim reads only if the file's pixel type and byte count are the ones given, which

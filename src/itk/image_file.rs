@@ -1,9 +1,11 @@
 //! NIfTI, NRRD and MetaImage files.
 //!
 //! ITK turns NIfTI's and NRRD's RAS into LPS itself. A header is checked against the limit and the
-//! file's real length before voxels get memory.
+//! file's real length (`header`) before voxels get memory.
 
-use super::{ItkError, Pixel, ffi};
+use super::pixel::sealed::Stored;
+use super::rotation::orthonormal;
+use super::{ItkError, Pixel, ffi, header};
 use crate::volume::{Grid, GridError, Volume};
 use itk_sys::Header;
 use std::path::{Path, PathBuf};
@@ -41,6 +43,16 @@ impl FileFormat {
         }
     }
 
+    /// What errors call a file that came as bytes.
+    fn upload(self) -> &'static str {
+        match self {
+            Self::Nifti => "uploaded .nii",
+            Self::NiftiGz => "uploaded .nii.gz",
+            Self::Nrrd => "uploaded .nrrd",
+            Self::MetaImage => "uploaded .mha",
+        }
+    }
+
     /// Whether spinefx compresses what it writes.
     pub(super) fn compressed(self) -> bool {
         matches!(self, Self::NiftiGz | Self::Nrrd)
@@ -55,7 +67,8 @@ impl FileFormat {
     }
 }
 
-/// Reads a CT in HU. Any scalar type is rounded (half up) and clamped to 16 bits.
+/// Reads a CT in HU. Any scalar type is rounded (half up) and clamped to 16 bits. NaN is an error, but
+/// ITK's NIfTI reader has turned it into 0 before anyone can see it.
 pub fn read_volume(path: &Path, max_voxels: u64) -> Result<Volume<i16>, ItkError> {
     read(path, max_voxels, |value| {
         // NaN is no Hounsfield unit, and turning it into 0 (water) would invent tissue.
@@ -81,20 +94,27 @@ pub fn read_labelmap(path: &Path, max_voxels: u64) -> Result<Volume<i16>, ItkErr
 pub fn read_volume_bytes(format: FileFormat, bytes: &[u8], max_voxels: u64) -> Result<Volume<i16>, ItkError> {
     let (folder, path) = temporary(format)?;
     std::fs::write(&path, bytes).map_err(|source| io_error(&path, source))?;
-    let volume = read_volume(&path, max_voxels);
+    let volume = read_volume(&path, max_voxels).map_err(|error| error.about(Path::new(format.upload())));
     drop(folder);
     volume
 }
 
 /// Writes a volume in the format that the name's ending stands for, `.nii.gz` and `.nrrd` compressed.
 pub fn write_volume<T: Pixel>(volume: &Volume<T>, path: &Path) -> Result<(), ItkError> {
-    ffi::file_write(volume, path, format_of(path)?)
+    write(volume, path, format_of(path)?)
+}
+
+fn write<T: Pixel>(volume: &Volume<T>, path: &Path, format: FileFormat) -> Result<(), ItkError> {
+    // The NIfTI library reports neither a missing folder nor a full disk, hence both looks.
+    std::fs::File::create(path).map_err(|source| io_error(path, source))?;
+    ffi::file_write(volume, path, format)?;
+    header::check(path, format, u64::MAX).map(|_| ())
 }
 
 /// Writes a volume into memory, by way of a temporary file.
 pub fn write_volume_bytes<T: Pixel>(volume: &Volume<T>, format: FileFormat) -> Result<Vec<u8>, ItkError> {
     let (folder, path) = temporary(format)?;
-    ffi::file_write(volume, &path, format)?;
+    write(volume, &path, format)?;
     let bytes = std::fs::read(&path).map_err(|source| io_error(&path, source));
     drop(folder);
     bytes
@@ -119,10 +139,29 @@ type Convert<T> = fn(f64) -> Result<T, &'static str>;
 
 fn read<T>(path: &Path, max_voxels: u64, convert: Convert<T>) -> Result<Volume<T>, ItkError> {
     let format = format_of(path)?;
-    let length = std::fs::metadata(path).map_err(|source| io_error(path, source))?.len();
+    let checked = header::check(path, format, max_voxels)?;
+    let Some(repaired) = &checked.repaired else {
+        return read_checked(path, format, checked.size, convert);
+    };
+    let (folder, copy) = temporary(FileFormat::Nifti)?;
+    header::copy_with(repaired, path, format, &copy)?;
+    let volume = read_checked(&copy, FileFormat::Nifti, checked.size, convert);
+    drop(folder);
+    volume.map_err(|error| error.about(path))
+}
+
+fn read_checked<T>(
+    path: &Path,
+    format: FileFormat,
+    size: [u64; 3],
+    convert: Convert<T>,
+) -> Result<Volume<T>, ItkError> {
     let header = ffi::file_information(path, format)?;
+    if header.grid.size != size {
+        let reason = format!("ITK reads a size of {:?} where the header says {size:?}", header.grid.size);
+        return Err(ItkError::BadFile { path: path.to_owned(), reason });
+    }
     let grid = grid_of(path, &header)?;
-    check_size(path, &header, max_voxels, length)?;
     let read = match header.pixel {
         itk_sys::U8 => read_as::<u8, T>,
         itk_sys::I8 => read_as::<i8, T>,
@@ -137,7 +176,7 @@ fn read<T>(path: &Path, max_voxels: u64, convert: Convert<T>) -> Result<Volume<T
     read(path, format, grid, convert)
 }
 
-fn read_as<N: Pixel, T>(
+fn read_as<N: Stored, T>(
     path: &Path,
     format: FileFormat,
     grid: Grid,
@@ -149,19 +188,6 @@ fn read_as<N: Pixel, T>(
     let voxels =
         voxels.map_err(|reason| ItkError::BadFile { path: path.to_owned(), reason: reason.to_owned() })?;
     Ok(Volume::new(grid, voxels)?)
-}
-
-fn check_size(path: &Path, header: &Header, limit: u64, length: u64) -> Result<(), ItkError> {
-    // Deflate cannot shrink data to less than 1/1032 (zlib's documentation).
-    const MOST_EXPANSION: u64 = 1032;
-    let voxels = header.grid.size.iter().fold(1_u64, |product, &n| product.saturating_mul(n));
-    if voxels > limit {
-        return Err(ItkError::TooManyVoxels { path: path.to_owned(), voxels, limit });
-    }
-    if header.bytes > length.saturating_mul(MOST_EXPANSION) {
-        return Err(ItkError::TooShort { path: path.to_owned(), claimed: header.bytes, found: length });
-    }
-    Ok(())
 }
 
 /// The header's geometry as a grid. The columns of the direction are made orthonormal: files keep them
@@ -179,17 +205,6 @@ fn grid_of(path: &Path, header: &Header) -> Result<Grid, ItkError> {
     let at_path = |source: GridError| ItkError::FileGrid { path: path.to_owned(), source };
     let stored = Grid::new(size, spacing_mm, origin_lps, direction).map_err(at_path)?;
     Grid::new(size, spacing_mm, origin_lps, orthonormal(stored.direction())).map_err(at_path)
-}
-
-/// The orthonormal matrix nearest to one that almost is (the polar factor, by two Newton steps
-/// D ← D (3 − DᵀD) / 2, each of which squares the error).
-fn orthonormal(direction: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
-    (0..3).fold(direction, |d, _| {
-        let gram = |a: usize, b: usize| -> f64 { (0..3).map(|r| d[r][a] * d[r][b]).sum() };
-        std::array::from_fn(|r| {
-            std::array::from_fn(|c| 1.5 * d[r][c] - 0.5 * (0..3).map(|a| d[r][a] * gram(a, c)).sum::<f64>())
-        })
-    })
 }
 
 fn unsupported(path: &Path, reason: &str) -> ItkError {

@@ -5,12 +5,14 @@
 
 mod components;
 mod ffi;
+mod header;
 mod image_file;
 mod pixel;
+mod rotation;
 
 use crate::monitor::{Cancelled, Monitor};
 use crate::volume::{Grid, GridError, Volume};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use components::{Component, connected_components};
@@ -104,6 +106,26 @@ pub enum ItkError {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl ItkError {
+    /// The same error about another file: the one the user knows instead of a copy of it.
+    fn about(mut self, file: &Path) -> Self {
+        match &mut self {
+            Self::UnsupportedFile { path, .. }
+            | Self::BadFile { path, .. }
+            | Self::TooManyVoxels { path, .. }
+            | Self::TooShort { path, .. }
+            | Self::FileGrid { path, .. }
+            | Self::Io { path, .. } => file.clone_into(path),
+            Self::Failed { .. }
+            | Self::Cancelled(_)
+            | Self::Grid(_)
+            | Self::OutsideVolume { .. }
+            | Self::Memory { .. } => {}
+        }
+        self
+    }
 }
 
 /// How a value between voxel centres is found.
