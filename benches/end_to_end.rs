@@ -17,18 +17,22 @@ use std::time::Instant;
 const REPEATS: usize = 7;
 
 fn main() {
-    let model = Model::embedded(&DeviceChoice::Cpu).expect("the built-in model loads");
+    let model = Model::embedded(&cpu(None)).expect("the built-in model loads");
     println!("# Performance\n");
     println!("Made by `make bench`; every figure is from one run on one machine.\n");
     machine();
     println!("Model: {} (weights {}…).\n", model.config().name, &model.weights_sha256()[..12]);
-    forward(&model);
-    let spine = phantom::generate(&PhantomConfig { seed: 20261, ..PhantomConfig::default() }, 0);
+    forward();
+    let spine = phantom::generate(&PhantomConfig { seed: 20261, ..PhantomConfig::default() }, 0).expect("phantom");
     volume("generated spine", &model, spine.ct);
     match s01() {
         Some(ct) => volume("S01, a real chest CT", &model, ct),
         None => println!("S01 is not here: its part is left out.\n"),
     }
+}
+
+fn cpu(precision: Option<Precision>) -> DeviceChoice {
+    DeviceChoice { place: Place::Cpu, precision, threads: None }
 }
 
 fn machine() {
@@ -43,14 +47,14 @@ fn machine() {
 }
 
 /// The network alone, per tile, as batch size and precision change.
-fn forward(model: &Model) {
+fn forward() {
     println!("## Forward pass alone\n");
-    let [rows, columns] = model.config().tile_vox;
+    let [rows, columns] = Model::embedded(&cpu(None)).expect("the built-in model loads").config().tile_vox;
     println!("Milliseconds per tile of {rows} × {columns}, median of {REPEATS}; ratio to 32-bit, batch 1.\n");
     println!("| precision | batch | ms per tile | ratio |\n|---|---:|---:|---:|");
     let mut base = None;
     for precision in [Precision::Fp32, Precision::Bf16] {
-        let Ok(model) = model.at(precision) else { continue };
+        let model = Model::embedded(&cpu(Some(precision))).expect("the built-in model loads");
         for batch in [1, 4, 8] {
             let mut times: Vec<f64> = (0..=REPEATS)
                 .map(|_| {

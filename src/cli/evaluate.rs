@@ -1,8 +1,9 @@
 //! `spinefx evaluate`: a model's masks beside the truth.
 
+use super::compute::Compute;
 use super::show;
 use crate::evaluate::{self, Report};
-use crate::infer::{DeviceChoice, Model};
+use crate::infer::Model;
 use crate::monitor::Monitor;
 use anyhow::Context;
 use clap::Args;
@@ -23,16 +24,15 @@ pub struct Evaluate {
     /// Folder for metrics.json
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    compute: Compute,
 }
 
 /// Evaluates, prints a summary and writes `metrics.json`.
 pub fn run(args: &Evaluate) -> anyhow::Result<()> {
     let model = match &args.model {
-        Some(dir) => Model::load(dir, &args.device)?,
-        None => Model::embedded(&args.device)?,
+        Some(dir) => Model::load(dir, &args.compute.choice())?,
+        None => Model::embedded(&args.compute.choice())?,
     };
     let entries = evaluate::entries(&args.data, args.test_part_of)?;
     let bar = show::bar(entries.len(), "evaluate");

@@ -1,5 +1,6 @@
 //! The commands of the `spinefx` program.
 
+mod compute;
 mod evaluate;
 mod models;
 mod phantom;

@@ -1,7 +1,7 @@
 //! `spinefx models`: what can be served.
 
 use super::show;
-use crate::infer::DeviceChoice;
+use crate::infer::{DeviceChoice, Place};
 use crate::pipeline::Store;
 use clap::Args;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub struct Models {
 
 /// Prints a table.
 pub fn run(args: &Models) -> anyhow::Result<()> {
-    let store = Store::open(args.models.as_deref(), &DeviceChoice::Cpu)?;
+    let store = Store::open(args.models.as_deref(), &DeviceChoice { place: Place::Cpu, ..DeviceChoice::default() })?;
     let mut table = show::table(&["model", "version", "weights", "plane", "spacing mm", "about"], 6);
     for model in store.all() {
         let config = model.config();

@@ -1,8 +1,8 @@
 //! `spinefx segment`: one CT in, mask, SEG, findings and pictures out.
 
+use super::compute::Compute;
 use super::{show, truth};
 use crate::dicom;
-use crate::infer::DeviceChoice;
 use crate::itk::{self, FileFormat};
 use crate::monitor::Stage;
 use crate::pipeline::{self, Artifact, Input, Options, Output, Store};
@@ -54,9 +54,8 @@ pub struct Segment {
     /// Labels of --truth that are fractures [default: all but 0]
     #[arg(long, value_name = "N,N", value_delimiter = ',', requires = "truth")]
     truth_labels: Vec<i16>,
-    /// auto, cpu or cuda:N (without --server)
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    compute: Compute,
 }
 
 /// What came back, from here or from a server.
@@ -114,7 +113,7 @@ fn options(args: &Segment) -> Options {
 
 fn local(args: &Segment) -> anyhow::Result<Answer> {
     let options = options(args);
-    let store = Store::open(args.models.as_deref(), &args.device)?;
+    let store = Store::open(args.models.as_deref(), &args.compute.choice())?;
     let model = store.model(args.model.as_deref().unwrap_or_default())?;
     let bar = show::stage_bar();
     let monitor = show::monitor(&bar);

@@ -1,7 +1,8 @@
 //! `spinefx train`: the paper's recipe on a folder of pairs.
 
+use super::compute::Compute;
 use super::show;
-use crate::infer::{DeviceChoice, ModelConfig};
+use crate::infer::{CONFIG_FILE, ModelConfig, WEIGHTS_FILE};
 use crate::train::{self, Event, TrainOptions};
 use anyhow::Context;
 use clap::Args;
@@ -48,17 +49,18 @@ pub struct Train {
     /// Split, order, crops, augmentation and initial weights
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    #[command(flatten)]
+    compute: Compute,
 }
 
 /// Trains and shows how it goes.
 pub fn run(args: &Train) -> anyhow::Result<()> {
     anyhow::ensure!(args.batch > 0 && args.plateau_patience > 0, "--batch and --plateau-patience must be at least 1");
-    let model = ModelConfig::read(&args.config)?;
+    let text = std::fs::read_to_string(&args.config).with_context(|| args.config.display().to_string())?;
+    let model = ModelConfig::from_json(&text)?;
     std::fs::create_dir_all(&args.output).with_context(|| args.output.display().to_string())?;
-    model.write(&args.output.join("config.json"))?;
+    let path = args.output.join(CONFIG_FILE);
+    std::fs::write(&path, model.to_json()? + "\n").with_context(|| path.display().to_string())?;
     let options = TrainOptions {
         set: args.data.clone(),
         output: args.output.clone(),
@@ -71,7 +73,7 @@ pub fn run(args: &Train) -> anyhow::Result<()> {
         plateau_factor: args.plateau_factor,
         slices_per_epoch: args.slices_per_epoch,
         seed: args.seed,
-        device: args.device.resolve()?,
+        device: args.compute.choice().device()?,
     };
     let mut bar = show::bar(0, "load");
     let epochs = train::run(&options, &mut |event| show_event(&mut bar, event))?;
@@ -79,7 +81,7 @@ pub fn run(args: &Train) -> anyhow::Result<()> {
     if let Some(best) = epochs.iter().min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss)) {
         println!(
             "{}: epoch {} was best: validation loss {:.4}, pooled slice DSC {:.3}",
-            args.output.join("weights.safetensors").display(),
+            args.output.join(WEIGHTS_FILE).display(),
             best.epoch,
             best.validation_loss,
             best.dsc

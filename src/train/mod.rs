@@ -10,7 +10,7 @@ pub mod loss;
 pub mod phantom;
 pub mod sampler;
 
-use crate::infer::{Architecture, ModelConfig};
+use crate::infer::{Architecture, ModelConfig, WEIGHTS_FILE};
 use crate::monitor::Monitor;
 use crate::network::{Msff, NetworkError, StoredAs, WeightsError, prefer_channels_last, save_weights};
 use crate::preprocess::Recipe;
@@ -175,7 +175,7 @@ pub fn run(options: &TrainOptions, on: &mut dyn FnMut(Event)) -> Result<Vec<Epoc
         on(Event::Epoch(line));
         epochs.push(line);
         match plateau.after(scores.loss) {
-            Verdict::Best => save_weights(&vs, &options.output.join("weights.safetensors"), StoredAs::F32)?,
+            Verdict::Best => save_weights(&vs, &options.output.join(WEIGHTS_FILE), StoredAs::F32)?,
             Verdict::Worse => optimizer.set_lr(plateau.learning_rate),
             Verdict::Stop => break,
         }
