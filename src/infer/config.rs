@@ -196,7 +196,10 @@ pub mod tests {
         let json = example().to_json().unwrap();
         for (from, to) in [("\"threshold\"", "\"treshold\""), ("\"skips\"", "\"skip\"")] {
             let error = ModelConfig::from_json(&json.replace(from, to)).unwrap_err();
-            assert!(matches!(&error, ConfigError::Json { reason } if reason.contains(to.trim_matches('"'))), "{error}");
+            assert!(
+                matches!(&error, ConfigError::Json { reason } if reason.contains(to.trim_matches('"'))),
+                "{error}"
+            );
         }
     }
 

@@ -33,9 +33,11 @@ impl Model {
     /// * `gate`: the same size; not 0 where a probability is kept
     ///
     /// Besides the two volumes and the result, memory holds one batch of tiles and the slices that it
-    /// touches. Every pass has exactly `batch` tiles (the last is filled up): libtorch may choose
-    /// another algorithm for another batch, and with it another last digit. Steps are slices;
-    /// cancellation is noticed between passes.
+    /// touches. Steps are slices; cancellation is noticed between passes.
+    ///
+    /// Skipping changes no bit: a tile has the same place in a batch of the same length whether or not
+    /// others are skipped (libtorch's last digit depends on both), and only a pass without any wanted
+    /// tile is left out.
     pub fn probabilities(
         &self,
         normalised: &Volume<f32>,
@@ -83,10 +85,10 @@ struct Run<'a> {
     values: &'a [f32],
     gate: &'a [u8],
     tiling: Tiling,
-    /// `batch` tiles, of which the first `queued.len()` are filled.
+    /// `batch` tiles; a place that nobody wants holds any finite values.
     tiles: Vec<f32>,
-    /// Slice and number of every queued tile.
-    queued: Vec<(usize, usize)>,
+    /// Slice and number of the tile at each place so far; `None` where nobody wants the answer.
+    queued: Vec<Option<(usize, usize)>>,
     open: Vec<Open>,
     result: Volume<f32>,
 }
@@ -113,44 +115,60 @@ impl<'a> Run<'a> {
     /// Queues a slice's tiles, running a pass whenever a batch is full.
     fn slice(&mut self, slice: usize, options: InferOptions, monitor: &Monitor) -> Result<(), InferError> {
         let gate = self.plane.extract(self.gate, self.size, slice);
-        if options.skip_empty && gate.iter().all(|keep| *keep == 0) {
-            return Ok(());
+        let count = self.tiling.count();
+        let wanted = |n| !options.skip_empty || self.tiling.keeps_any(n, &gate);
+        let wanted: Vec<bool> = (0..count).map(wanted).collect();
+        if !wanted.contains(&true) {
+            return (0..count).try_for_each(|n| self.queue(None, n + 1 == count, monitor));
         }
         let values = self.plane.extract(self.values, self.size, slice);
-        let wanted: Vec<usize> = (0..self.tiling.count())
-            .filter(|n| !options.skip_empty || self.tiling.keeps_any(*n, &gate))
-            .collect();
         self.open.push(Open { slice, gate, sums: vec![0.0; self.tiling.slice_len()] });
-        for (position, n) in wanted.iter().enumerate() {
-            let (length, at) = (self.tiling.tile_len(), self.queued.len());
-            let tile = &mut self.tiles[at * length..(at + 1) * length];
-            self.tiling.cut(*n, &values, OUTSIDE, tile);
-            self.queued.push((slice, *n));
-            if self.queued.len() == self.model.config().batch {
-                self.pass(monitor)?;
-                let complete = position + 1 == wanted.len();
-                self.close(if complete { None } else { Some(slice) })?;
+        for (n, wanted) in wanted.into_iter().enumerate() {
+            if wanted {
+                let start = self.queued.len() * self.tiling.tile_len();
+                let tile = &mut self.tiles[start..start + self.tiling.tile_len()];
+                self.tiling.cut(n, &values, OUTSIDE, tile);
             }
+            self.queue(wanted.then_some((slice, n)), n + 1 == count, monitor)?;
         }
+        Ok(())
+    }
+
+    /// Takes the next place. A full batch runs and closes the open slices, the last of them only when
+    /// this was its `last` tile.
+    fn queue(
+        &mut self,
+        tile: Option<(usize, usize)>,
+        last: bool,
+        monitor: &Monitor,
+    ) -> Result<(), InferError> {
+        self.queued.push(tile);
+        if self.queued.len() < self.model.config().batch {
+            return Ok(());
+        }
+        self.pass(monitor)?;
+        let waiting = if last { None } else { self.open.pop() };
+        self.close()?;
+        self.open.extend(waiting);
         Ok(())
     }
 
     /// Runs what is queued and closes every slice.
     fn flush(&mut self, monitor: &Monitor) -> Result<(), InferError> {
-        if !self.queued.is_empty() {
-            let filled = self.queued.len() * self.tiling.tile_len();
-            self.tiles[filled..].fill(OUTSIDE);
-            self.pass(monitor)?;
-        }
-        self.close(None)
+        self.pass(monitor)?;
+        self.close()
     }
 
-    /// One forward pass; its answers go to the open slices.
+    /// One forward pass, if anybody wants it; its answers go to the open slices.
     fn pass(&mut self, monitor: &Monitor) -> Result<(), InferError> {
         monitor.check()?;
+        let queued = std::mem::take(&mut self.queued);
+        if queued.iter().all(Option::is_none) {
+            return Ok(());
+        }
         self.model.forward(&mut self.tiles, self.model.config().batch)?;
-        let length = self.tiling.tile_len();
-        for ((slice, n), tile) in self.queued.drain(..).zip(self.tiles.chunks_exact(length)) {
+        let tiles = self.tiles.chunks_exact(self.tiling.tile_len());
+        for ((slice, n), tile) in queued.into_iter().zip(tiles).filter_map(|(q, t)| Some((q?, t))) {
             if let Some(open) = self.open.iter_mut().find(|open| open.slice == slice) {
                 self.tiling.add(n, tile, &mut open.sums);
             }
@@ -158,12 +176,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Writes the open slices, except one that still waits for tiles, into the result.
-    fn close(&mut self, waiting: Option<usize>) -> Result<(), InferError> {
-        let (keep, done) =
-            std::mem::take(&mut self.open).into_iter().partition(|o: &Open| Some(o.slice) == waiting);
-        self.open = keep;
-        for Open { slice, gate, mut sums } in done {
+    /// Writes the open slices into the result.
+    fn close(&mut self) -> Result<(), InferError> {
+        for Open { slice, gate, mut sums } in self.open.drain(..) {
             self.tiling.finish(&mut sums, &gate);
             if !sums.iter().all(|value| value.is_finite()) {
                 return Err(InferError::NotFinite { plane: format!("{:?}", self.plane), slice });
