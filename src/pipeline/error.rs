@@ -127,3 +127,110 @@ impl From<OverlayError> for PipelineError {
         }
     }
 }
+
+impl From<ItkError> for PipelineError {
+    fn from(e: ItkError) -> Self {
+        use ErrorKind::{FailedPrecondition, Internal, InvalidArgument, ResourceExhausted};
+        let (kind, reason, metadata) = match &e {
+            ItkError::Cancelled(_) => return Cancelled.into(),
+            ItkError::Grid(grid) => return grid.clone().into(),
+            ItkError::UnsupportedFile { .. } => (FailedPrecondition, "FILE_UNSUPPORTED", vec![]),
+            ItkError::BadFile { .. } => (InvalidArgument, "FILE_BAD", vec![]),
+            ItkError::TooShort { claimed, found, .. } => (
+                InvalidArgument,
+                "FILE_TOO_SHORT",
+                vec![("claimed_bytes", claimed.to_string()), ("found_bytes", found.to_string())],
+            ),
+            ItkError::TooManyVoxels { voxels, limit, .. } => (
+                ResourceExhausted,
+                "VOLUME_TOO_LARGE",
+                vec![("voxels", voxels.to_string()), ("limit", limit.to_string())],
+            ),
+            ItkError::FileGrid { .. } => (InvalidArgument, "FILE_GRID", vec![]),
+            ItkError::Memory { size } => (ResourceExhausted, "MEMORY", vec![("size", format!("{size:?}"))]),
+            ItkError::Failed { .. } | ItkError::OutsideVolume { .. } => (Internal, "ITK", vec![]),
+            ItkError::Io { .. } => (Internal, "FILE_IO", vec![]),
+        };
+        metadata.into_iter().fold(Self::new(kind, reason, &e), |all, (key, value)| all.with(key, value))
+    }
+}
+
+impl From<InferError> for PipelineError {
+    fn from(e: InferError) -> Self {
+        match &e {
+            InferError::Cancelled(_) => Cancelled.into(),
+            InferError::OutOfMemory { batch, .. } => {
+                Self::new(ErrorKind::ResourceExhausted, "DEVICE_MEMORY", &e).with("batch", batch)
+            }
+            InferError::NotFinite { plane, slice } => {
+                Self::new(ErrorKind::Internal, "NOT_FINITE", &e).with("plane", plane).with("slice", slice)
+            }
+            InferError::GateSize { .. }
+            | InferError::Spacing { .. }
+            | InferError::Input(_)
+            | InferError::Torch { .. } => Self::new(ErrorKind::Internal, "INFERENCE", &e),
+        }
+    }
+}
+
+impl From<ReadError> for PipelineError {
+    fn from(e: ReadError) -> Self {
+        let (kind, reason) = read_reason(&e);
+        let error = Self::new(kind, reason, &e);
+        match e {
+            ReadError::Cancelled(e) => e.into(),
+            ReadError::Grid(e) => e.into(),
+            ReadError::NotCt { modality } => error.with("modality", modality),
+            ReadError::Corrupt { name, .. } | ReadError::Zip { name, .. } => error.with("name", name),
+            ReadError::UnsupportedTransferSyntax { name, uid, .. } => {
+                error.with("name", name).with("transfer_syntax_uid", uid)
+            }
+            ReadError::MissingAttribute { sop_instance_uid, tag }
+            | ReadError::InvalidAttribute { sop_instance_uid, tag, .. } => {
+                error.with("sop_instance_uid", sop_instance_uid).with("tag", tag)
+            }
+            ReadError::UnsupportedPixels { sop_instance_uid, .. } => {
+                error.with("sop_instance_uid", sop_instance_uid)
+            }
+            ReadError::UnevenSpacing { series_uid, expected_mm, found_mm, after_slice } => error
+                .with("series_uid", series_uid)
+                .with("expected_mm", expected_mm)
+                .with("found_mm", found_mm)
+                .with("after_slice", after_slice),
+            ReadError::GantryTilt { series_uid, degrees } => {
+                error.with("series_uid", series_uid).with("degrees", degrees)
+            }
+            ReadError::LimitExceeded { what, limit, found } => {
+                error.with("what", what).with("limit", limit).with("found", found)
+            }
+            ReadError::NoSuchSeries { series_uid, .. }
+            | ReadError::TooFewSlices { series_uid, .. }
+            | ReadError::ConflictingDuplicate { series_uid, .. }
+            | ReadError::MixedGeometry { series_uid, .. } => error.with("series_uid", series_uid),
+            _ => error,
+        }
+    }
+}
+
+/// Kind and reason of each way in which a series cannot be read.
+fn read_reason(e: &ReadError) -> (ErrorKind, &'static str) {
+    use ErrorKind::{FailedPrecondition, Internal, InvalidArgument, NotFound, ResourceExhausted};
+    match e {
+        ReadError::NoDicom { .. } => (InvalidArgument, "DICOM_NONE"),
+        ReadError::NotCt { .. } => (FailedPrecondition, "DICOM_NOT_CT"),
+        ReadError::NoSuchSeries { .. } => (NotFound, "DICOM_NO_SUCH_SERIES"),
+        ReadError::Corrupt { .. } => (InvalidArgument, "DICOM_CORRUPT"),
+        ReadError::UnsupportedTransferSyntax { .. } => (FailedPrecondition, "DICOM_TRANSFER_SYNTAX"),
+        ReadError::UnsupportedPixels { .. } => (FailedPrecondition, "DICOM_PIXELS"),
+        ReadError::MissingAttribute { .. } => (InvalidArgument, "DICOM_MISSING_ATTRIBUTE"),
+        ReadError::InvalidAttribute { .. } => (InvalidArgument, "DICOM_INVALID_ATTRIBUTE"),
+        ReadError::MixedGeometry { .. } => (InvalidArgument, "DICOM_MIXED_GEOMETRY"),
+        ReadError::ConflictingDuplicate { .. } => (InvalidArgument, "DICOM_CONFLICTING_DUPLICATE"),
+        ReadError::UnevenSpacing { .. } => (FailedPrecondition, "DICOM_UNEVEN_SPACING"),
+        ReadError::GantryTilt { .. } => (FailedPrecondition, "DICOM_GANTRY_TILT"),
+        ReadError::TooFewSlices { .. } => (FailedPrecondition, "DICOM_TOO_FEW_SLICES"),
+        ReadError::LimitExceeded { .. } => (ResourceExhausted, "DICOM_LIMIT"),
+        ReadError::Zip { .. } => (InvalidArgument, "ZIP"),
+        _ => (Internal, "DICOM_READ"),
+    }
+}

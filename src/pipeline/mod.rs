@@ -156,7 +156,7 @@ fn decode(input: Input, options: &Options, monitor: &Monitor) -> Result<Source, 
 }
 
 fn from_series(Series { volume, source }: Series) -> Source {
-    Source { ct_hu: volume, notes: source.notes.clone(), series: Some(source) }
+    Source { ct_hu: volume, notes: source.notes().to_vec(), series: Some(source) }
 }
 
 impl Options {
@@ -171,7 +171,7 @@ impl Options {
             resample_uneven: self.resample_uneven,
             ..ReadOptions::default()
         };
-        read.limits.voxels = read.limits.voxels.min(self.voxel_limit());
+        read.limits.max_voxels = read.limits.max_voxels.min(self.voxel_limit());
         read
     }
 }
