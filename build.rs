@@ -28,14 +28,38 @@ fn link_libtorch() -> BuildResult {
     Ok(())
 }
 
+/// The messages that `plugin-manifest/plugin.json` is parsed into, so that the two cannot disagree.
+const MANIFEST_MESSAGES: [&str; 10] = [
+    "Manifest",
+    "InputRequirements",
+    "Segment",
+    "CodedConcept",
+    "Model",
+    "Accuracy",
+    "OptionSpec",
+    "OutputSpec",
+    "Limits",
+    "ClientVersion",
+];
+
 /// `proto/` → Rust modules and the descriptor set that server reflection answers from.
 fn generate_protocol() -> BuildResult {
     let proto = Path::new("proto/segplugin/v1/segmentation_plugin.proto");
     println!("cargo:rerun-if-changed={}", proto.display());
     let descriptor = PathBuf::from(std::env::var("OUT_DIR")?).join("segplugin.v1.bin");
-    tonic_prost_build::configure()
-        .file_descriptor_set_path(descriptor)
-        .bytes(".")
-        .compile_protos(&[proto], &[Path::new("proto")])?;
+    let mut builder = tonic_prost_build::configure().file_descriptor_set_path(descriptor).bytes(".");
+    for message in MANIFEST_MESSAGES {
+        builder = builder.message_attribute(
+            format!(".segplugin.v1.{message}"),
+            "#[derive(serde::Serialize, serde::Deserialize)] #[serde(default, deny_unknown_fields)]",
+        );
+    }
+    for field in ["default_number", "default_boolean", "minimum", "maximum"] {
+        builder = builder.field_attribute(
+            format!(".segplugin.v1.OptionSpec.{field}"),
+            "#[serde(skip_serializing_if = \"Option::is_none\")]",
+        );
+    }
+    builder.compile_protos(&[proto], &[Path::new("proto")])?;
     Ok(())
 }

@@ -1,1 +1,32 @@
-//! Not written yet.
+//! The segmentation-plugin protocol over gRPC: the only place that knows of transport.
+//!
+//! [`server`] binds and stops, [`segplugin`] has the RPCs, [`session`] the course of one SegmentVolume,
+//! [`upload`] what the client sends, [`convert`] messages ↔ domain types, [`error`] and [`status`] what goes
+//! wrong, [`config`] the settings, [`manifest`] what the plugin says of itself, [`client`] the other side.
+
+pub mod client;
+pub mod config;
+pub mod convert;
+mod error;
+mod header;
+pub mod manifest;
+mod outputs;
+mod segplugin;
+pub mod server;
+mod session;
+mod status;
+mod tls;
+mod upload;
+
+pub use config::{ConfigError, ServeArgs, ServeConfig};
+pub use error::RequestError;
+pub use server::{ServeError, Server, serve};
+
+/// Generated from `proto/segplugin/v1/segmentation_plugin.proto`.
+#[allow(missing_docs, clippy::all, clippy::pedantic)]
+pub mod pb {
+    tonic::include_proto!("segplugin.v1");
+
+    /// The descriptors that server reflection answers from.
+    pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("segplugin.v1");
+}

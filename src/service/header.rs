@@ -1,0 +1,127 @@
+//! The header of a SegmentVolume, checked in full before a byte of the payload is received.
+
+use super::config::Limits;
+use super::convert::{self, field};
+use super::error::RequestError;
+use super::pb;
+use crate::itk::FileFormat;
+use crate::pipeline::Options;
+use crate::volume::Grid;
+use crate::worker::ModelInfo;
+use pb::segment_volume_header::Payload as Message;
+use uuid::Uuid;
+
+/// A good header.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub request_id: Uuid,
+    pub model: ModelInfo,
+    pub payload: Payload,
+    pub gzip_upload: bool,
+    pub gzip_outputs: bool,
+    pub options: Options,
+}
+
+/// What will come.
+#[derive(Debug, Clone)]
+pub(super) enum Payload {
+    /// Voxels of a type on a grid.
+    Raw { grid: Grid, voxel: pb::VoxelType },
+    /// DICOM instances, and how many of them where the client said.
+    Dicom { instances: Option<u64> },
+    /// One file.
+    File { format: FileFormat, bytes: u64 },
+}
+
+impl Payload {
+    /// Word for logs.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Raw { .. } => "raw",
+            Self::Dicom { .. } => "dicom",
+            Self::File { .. } => "file",
+        }
+    }
+
+    /// Unpacked bytes, where the header tells.
+    pub(super) fn byte_count(&self) -> Option<u64> {
+        match self {
+            Self::Raw { grid, voxel } => Some(grid.len() as u64 * voxel_bytes(*voxel)),
+            Self::Dicom { .. } => None,
+            Self::File { bytes, .. } => Some(*bytes),
+        }
+    }
+}
+
+/// Bytes of a voxel.
+pub(super) fn voxel_bytes(voxel: pb::VoxelType) -> u64 {
+    match voxel {
+        pb::VoxelType::Unspecified => 0,
+        pb::VoxelType::Uint8 => 1,
+        pb::VoxelType::Int16 | pb::VoxelType::Uint16 => 2,
+        pb::VoxelType::Int32 | pb::VoxelType::Float32 => 4,
+    }
+}
+
+/// Checks a header against the limits and the models there are (the first is the default).
+pub(super) fn plan(
+    header: pb::SegmentVolumeHeader,
+    limits: &Limits,
+    models: &[ModelInfo],
+) -> Result<Plan, RequestError> {
+    let request_id = match header.request_id.as_str() {
+        "" => Uuid::new_v4(),
+        text => Uuid::try_parse(text)
+            .map_err(|_| field("header.request_id", text, "it must be a UUID or empty"))?,
+    };
+    let gzip_upload = convert::is_gzip(header.upload_compression, "header.upload_compression")?;
+    let options = header.options.unwrap_or_default();
+    let gzip_outputs = convert::is_gzip(options.output_compression, "header.options.output_compression")?;
+    let payload = payload(header.payload.ok_or(RequestError::NoPayload)?, limits)?;
+    if let Some(bytes) = payload.byte_count().filter(|bytes| *bytes > limits.upload_bytes) {
+        return Err(RequestError::UploadTooLarge { bytes, limit: limits.upload_bytes });
+    }
+    Ok(Plan {
+        request_id,
+        model: model(header.model, models)?,
+        payload,
+        gzip_upload,
+        gzip_outputs,
+        options: convert::options(&options, limits.voxels)?,
+    })
+}
+
+fn payload(message: Message, limits: &Limits) -> Result<Payload, RequestError> {
+    match message {
+        Message::Raw(raw) => {
+            let missing = || field("header.raw.grid", "absent", "a raw volume needs its grid");
+            let grid = convert::grid(&raw.grid.ok_or_else(missing)?, limits.voxels)?;
+            match pb::VoxelType::try_from(raw.voxel_type) {
+                Ok(voxel) if voxel != pb::VoxelType::Unspecified => Ok(Payload::Raw { grid, voxel }),
+                _ => Err(field("header.raw.voxel_type", raw.voxel_type, "no such voxel type")),
+            }
+        }
+        Message::Dicom(pb::DicomInstances { instance_count }) => {
+            let instances = u64::from(instance_count);
+            if instances > limits.instances {
+                return Err(RequestError::TooManyInstances { instances, limit: limits.instances });
+            }
+            Ok(Payload::Dicom { instances: (instances > 0).then_some(instances) })
+        }
+        Message::File(pb::EncodedFile { format, byte_count }) => {
+            if byte_count == 0 {
+                return Err(field("header.file.byte_count", 0, "a file has at least one byte"));
+            }
+            Ok(Payload::File { format: convert::format(format)?, bytes: byte_count })
+        }
+    }
+}
+
+fn model(name: String, models: &[ModelInfo]) -> Result<ModelInfo, RequestError> {
+    let found = if name.is_empty() { models.first() } else { models.iter().find(|m| m.name == name) };
+    found.cloned().ok_or_else(|| {
+        let known = models.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", ");
+        // A hostile name must not fill the status's trailers.
+        RequestError::UnknownModel { model: name.chars().take(64).collect(), known }
+    })
+}
