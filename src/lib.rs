@@ -9,12 +9,15 @@
 //!
 //! `ARCHITECTURE.md` has the map and who may import whom; `tests/architecture.rs` holds the code to it.
 
+pub mod cli;
 pub mod dicom;
+pub mod evaluate;
 pub mod infer;
 pub mod itk;
 pub mod monitor;
 pub mod overlay;
 pub mod network;
+pub mod pipeline;
 pub mod postprocess;
 pub mod preprocess;
 pub mod service;

@@ -4,7 +4,7 @@
 //! submits its [`Job`] and awaits a [`Pending`] answer. Dropping that answer cancels the work.
 
 use crate::monitor::Monitor;
-use crate::pipeline::{ErrorKind, Input, Options, PipelineError, Segmentation};
+use crate::pipeline::{self, ErrorKind, Input, Options, PipelineError, Segmentation, Store};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -48,6 +48,36 @@ pub trait Engine: 'static {
         options: &Options,
         monitor: &Monitor,
     ) -> Result<Segmentation, PipelineError>;
+}
+
+impl Engine for Store {
+    fn describe(&self) -> Vec<ModelInfo> {
+        let (default, others): (Vec<_>, Vec<_>) =
+            self.all().partition(|model| model.config().name == self.default_name());
+        let info = default.into_iter().chain(others).map(|model| {
+            let config = model.config();
+            ModelInfo {
+                name: config.name.clone(),
+                version: config.version.clone(),
+                description: config.description.clone(),
+                architecture: format!("msff, {} parameters", model.parameters()),
+                plane: format!("{:?}", config.plane).to_lowercase(),
+                spacing_mm: config.spacing_mm,
+                weights_sha256: model.weights_sha256().to_owned(),
+            }
+        });
+        info.collect()
+    }
+
+    fn segment(
+        &mut self,
+        model: &str,
+        input: Input,
+        options: &Options,
+        monitor: &Monitor,
+    ) -> Result<Segmentation, PipelineError> {
+        pipeline::segment(self.model(model)?, input, options, monitor)
+    }
 }
 
 /// What is to be done.

@@ -3,7 +3,7 @@
 use super::show;
 use crate::train::phantom::{self, Format, PhantomConfig, PhantomOptions, Truth};
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Generate synthetic spine CTs with known fractures.
@@ -32,7 +32,22 @@ pub struct Phantom {
     prevalence: f64,
     /// Files to write: nifti, dicom
     #[arg(long, value_delimiter = ',', default_value = "nifti")]
-    format: Vec<Format>,
+    format: Vec<File>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum File {
+    Nifti,
+    Dicom,
+}
+
+impl From<File> for Format {
+    fn from(file: File) -> Self {
+        match file {
+            File::Nifti => Self::Nifti,
+            File::Dicom => Self::Dicom,
+        }
+    }
 }
 
 /// Generates a set and prints what is in it.
@@ -53,7 +68,7 @@ pub fn run(args: &Phantom) -> anyhow::Result<()> {
         first: args.first,
         count: args.count,
         out: args.output.clone(),
-        formats: args.format.clone(),
+        formats: args.format.iter().copied().map(Format::from).collect(),
     };
     let bar = show::bar(args.count as usize, "phantom");
     let rows = phantom::run(&options, |done| bar.set_position(done))?;
@@ -70,8 +85,8 @@ pub fn run(args: &Phantom) -> anyhow::Result<()> {
             table.add_row([
                 row.id.clone(),
                 level.name.clone(),
-                fracture.kind.to_string(),
-                fracture.site.to_string(),
+                format!("{:?}", fracture.kind).to_lowercase(),
+                format!("{:?}", fracture.site).to_lowercase(),
                 format!("{:.2}", fracture.volume_mm3 / 1000.0),
                 format!("{l:.1}, {p:.1}, {s:.1}"),
             ]);

@@ -130,7 +130,7 @@ fn local(args: &Segment) -> anyhow::Result<Answer> {
 fn remote(args: &Segment, server: &str) -> anyhow::Result<Answer> {
     let upload = match FileFormat::from_path(&args.input) {
         Some(format) => client::Upload::File { format, bytes: read(&args.input)? },
-        None => client::Upload::Instances(dicom::instances_of_path(&args.input, &dicom::Limits::default())?),
+        None => client::Upload::instances(dicom::instances_of_path(&args.input, &dicom::Limits::default())?),
     };
     let request = client::Request {
         server: server.to_owned(),
