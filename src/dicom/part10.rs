@@ -20,6 +20,9 @@ use std::io::{Cursor, Read};
 const PREAMBLE_BYTES: usize = 128;
 const MAGIC: &[u8] = b"DICM";
 
+/// Explicit VR Big Endian, still found in archives.
+const RETIRED_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
+
 /// Deepest nesting of sequences. Structured reports reach about ten.
 const MAX_DEPTH: usize = 32;
 
@@ -102,7 +105,7 @@ fn starts_like_a_data_set(bytes: &[u8]) -> bool {
 fn sniff(bytes: &[u8]) -> &'static str {
     let explicit = bytes.get(4..6).is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase));
     match (bytes.first(), explicit) {
-        (Some(0), _) => uids::EXPLICIT_VR_BIG_ENDIAN,
+        (Some(0), _) => RETIRED_BIG_ENDIAN,
         (_, true) => uids::EXPLICIT_VR_LITTLE_ENDIAN,
         _ => uids::IMPLICIT_VR_LITTLE_ENDIAN,
     }

@@ -225,7 +225,7 @@ fn worst_step(distances: &[f64]) -> (f64, f64, usize) {
     let steps: Vec<f64> = distances.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let median = median_step(distances);
     let off = |n: &usize| (steps[*n] - median).abs();
-    let worst = (0..steps.len()).max_by(|a, b| off(a).total_cmp(&off(b))).unwrap_or(0);
+    let worst = (0..steps.len()).max_by(|a, b| off(a).total_cmp(&off(b)).then(b.cmp(a))).unwrap_or(0);
     (median, steps[worst], worst)
 }
 

@@ -33,6 +33,13 @@ pub(super) fn is_zip(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
+/// Absolute names, drive letters and `..`, with either kind of slash.
+fn leads_out(name: &str) -> bool {
+    name.starts_with(['/', '\\'])
+        || name.as_bytes().get(1) == Some(&b':')
+        || name.split(['/', '\\']).any(|part| part == "..")
+}
+
 impl<R: Read + Seek> ZipFiles<R> {
     /// Reads the directory of the archive.
     pub(super) fn open(mut from: R, name: &str, limits: &Limits) -> Result<Self, ReadError> {
@@ -78,10 +85,11 @@ impl<R: Read + Seek> ZipFiles<R> {
         if file.is_dir() {
             return Ok(None);
         }
-        if file.enclosed_name().is_none() {
+        let name = file.name().map_err(broken)?.into_owned();
+        if leads_out(&name) {
             return Ok(Some(Entry::Outside));
         }
-        let (name, mut bytes) = (file.name().map_err(broken)?.into_owned(), Vec::new());
+        let mut bytes = Vec::new();
         file.by_ref().take(allowed.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| {
             ReadError::Zip { name: self.name.clone(), reason: format!("{name}: {error}") }
         })?;
@@ -99,5 +107,20 @@ impl<R: Read + Seek> ZipFiles<R> {
     fn ratio_allows(&self) -> u64 {
         let all = self.packed_bytes.saturating_mul(self.limits.max_zip_ratio).max(RATIO_FROM_BYTES);
         all.saturating_sub(self.unpacked_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_out() {
+        for name in ["/a", "\\a", "C:\\a", "../a", "a/../../b", "a\\..\\b", ".."] {
+            assert!(leads_out(name), "{name}");
+        }
+        for name in ["a", "a/b.dcm", "..a/b..", "a/./b"] {
+            assert!(!leads_out(name), "{name}");
+        }
     }
 }

@@ -52,3 +52,10 @@ pub fn assert_valid(file: &Path) {
     assert!(errors.is_empty(), "{}:\n{}", file.display(), errors.join("\n"));
     assert!(said.lines().count() + output.stdout.len() > 0, "dciodvfy said nothing at all");
 }
+
+/// Unpacks a `.tar.xz` of the shared data.
+#[allow(dead_code)]
+pub fn unpack(archive: &Path, into: &Path) {
+    let status = Command::new("tar").arg("xJf").arg(archive).arg("-C").arg(into).status();
+    assert!(status.expect("tar starts").success(), "{}", archive.display());
+}
