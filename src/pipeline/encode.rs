@@ -1,7 +1,7 @@
 //! A mask and its findings → the files that were asked for.
 
 use super::PipelineError;
-use crate::dicom::{self, Algorithm, SourceSeries};
+use crate::dicom::{self, Algorithm, SegError, SourceSeries};
 use crate::infer::Model;
 use crate::itk::{self, FileFormat};
 use crate::monitor::{Monitor, Stage};
@@ -76,10 +76,7 @@ pub(super) fn artifacts(
             Output::Nifti => all.push(volume_file(made.mask, FileFormat::NiftiGz, "application/gzip")?),
             Output::Nrrd => all.push(volume_file(made.mask, FileFormat::Nrrd, "application/x-nrrd")?),
             Output::DicomSeg => match segmentation(made) {
-                Ok((artifact, remarks)) => {
-                    all.push(artifact);
-                    notes.extend(remarks);
-                }
+                Ok(artifact) => all.push(artifact),
                 Err(reason) => notes.push(format!("no DICOM SEG: {reason}")),
             },
             Output::Overlays => {
@@ -113,16 +110,16 @@ fn volume_file(mask: &Volume<u8>, format: FileFormat, media_type: &str) -> Resul
     Ok(Artifact::new(format!("mask.{}", format.extension()), media_type, bytes))
 }
 
-fn segmentation(made: &Made) -> Result<(Artifact, Vec<String>), String> {
-    let source = made.series.ok_or("the input was not DICOM")?;
+fn segmentation(made: &Made) -> Result<Artifact, SegError> {
+    let source = made.series.ok_or(SegError::NoSource)?;
     let config = made.model.config();
     let algorithm = Algorithm {
         name: config.name.clone(),
         version: config.version.clone(),
         weights_sha256: made.model.weights_sha256().to_owned(),
     };
-    let written = dicom::write_segmentation(made.mask, source, &algorithm).map_err(|e| e.to_string())?;
-    Ok((Artifact::new("mask.seg.dcm", "application/dicom", written.bytes), written.notes))
+    let bytes = dicom::write_segmentation(made.mask, source, &algorithm)?;
+    Ok(Artifact::new("mask.seg.dcm", "application/dicom", bytes))
 }
 
 fn findings_file(made: &Made, notes: &[String]) -> Artifact {
