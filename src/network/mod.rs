@@ -2,16 +2,16 @@
 //!
 //! | stage | file | from → to (width w, slice H×W) |
 //! |---|---|---|
-//! | U-Net contracting path | [`encoder`] | 1×H×W → 2w/2, 4w/4, 8w/8, 16w/16 |
-//! | feature fusion (FFM) | [`ffm`] | four maps → the same four, each fused with the others |
-//! | squeeze and excitation (SEM) | [`sem`] | channel gates, shapes kept |
-//! | reduce | [`msff`] | each → w channels at H×W |
-//! | ASPP | [`aspp`] | 4w×H×W → w×H×W |
-//! | RCBAM, RBRAB, LPRAB | [`rcbam`], [`rbrab`], [`lprab`] | w×H×W kept |
-//! | ENet-style decoder | [`decoder`] | w×H×W → 1×H×W logits |
+//! | U-Net contracting path | `encoder` | 1×H×W → 2w/2, 4w/4, 8w/8, 16w/16 |
+//! | feature fusion (FFM) | `ffm` | four maps → the same four, each fused with the others |
+//! | squeeze and excitation (SEM) | `sem` | channel gates, shapes kept |
+//! | reduce | `msff` | each → w channels at H×W |
+//! | ASPP | `aspp` | 4w×H×W → w×H×W |
+//! | RCBAM, RBRAB, LPRAB | `rcbam`, `rbrab`, `lprab` | w×H×W kept |
+//! | ENet-style decoder | `decoder` | w×H×W → 1×H×W logits |
 //!
 //! Parameter names are those of the equal PyTorch model (`tests/network/msff.py`), so a checkpoint
-//! loads there by `load_state_dict`. [`weights`] reads and writes them as safetensors.
+//! loads there by `load_state_dict`. `weights` reads and writes them as safetensors.
 
 mod aspp;
 mod blocks;

@@ -1,0 +1,160 @@
+//! Inference over volumes: tiling, batching, skipping, cancelling.
+
+#[path = "network/common.rs"]
+mod common;
+
+use common::{config, eval, lively, noise, saved};
+use spinefx::infer::{
+    DeviceChoice, InferError, InferOptions, Model, ModelError, Place, Plane, Precision, save_weights,
+};
+use spinefx::monitor::{Monitor, Stage};
+use spinefx::network::{StoredAs, prefer_channels_last};
+use spinefx::volume::{Grid, Volume};
+use std::sync::{Arc, Mutex};
+use tch::Tensor;
+
+fn model(plane: Plane, batch: usize, precision: Precision) -> Model {
+    let config = config(plane, batch);
+    let (store, _network) = lively();
+    let choice = DeviceChoice { place: Place::Cpu, precision: Some(precision), ..DeviceChoice::default() };
+    Model::from_parts(config, &saved(&store, StoredAs::F32), &choice).unwrap()
+}
+
+/// Noise, and a gate that keeps a ball and a lone voxel.
+fn volume(size: [usize; 3]) -> (Volume<f32>, Volume<u8>) {
+    let grid = Grid::axis_aligned(size, [1.0, 1.0, 2.0], [0.0; 3]).unwrap();
+    let voxels = noise(&[grid.len() as i64], 5).clamp(-1.0, 1.0);
+    let voxels = Vec::<f32>::try_from(voxels).unwrap();
+    let mut gate = Volume::filled(grid.clone(), 0_u8);
+    for k in 0..size[2] {
+        for j in 0..size[1] {
+            for i in 0..size[0] {
+                let from = |n: usize, c: f64| (n as f64 - c).powi(2);
+                let near = from(i, 20.0) + from(j, 25.0) + 4.0 * from(k, 4.0) < 100.0;
+                gate.voxels_mut()[grid.offset([i, j, k])] = u8::from(near);
+            }
+        }
+    }
+    let last = grid.offset([size[0] - 1, size[1] - 1, size[2] - 1]);
+    gate.voxels_mut()[last] = 1;
+    (Volume::new(grid, voxels).unwrap(), gate)
+}
+
+const SIZE: [usize; 3] = [70, 60, 9];
+
+fn run(model: &Model, skip_empty: bool) -> Volume<f32> {
+    let (values, gate) = volume(SIZE);
+    model.probabilities(&values, &gate, InferOptions { skip_empty }, &Monitor::default()).unwrap()
+}
+
+#[test]
+fn skipping_empty_tiles_changes_no_bit() {
+    for plane in [Plane::Axial, Plane::Sagittal] {
+        let model = model(plane, 3, Precision::Fp32);
+        let (all, some) = (run(&model, false), run(&model, true));
+        let same = all.voxels().iter().zip(some.voxels()).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same, "{plane:?}");
+        let (_, gate) = volume(SIZE);
+        let kept = |keep: u8| some.voxels().iter().zip(gate.voxels()).filter(move |(_, g)| **g == keep);
+        assert!(kept(0).all(|(p, _)| *p == 0.0));
+        assert!(kept(1).all(|(p, _)| *p > 0.0 && *p < 1.0));
+        let (low, high) = kept(1).fold((1.0_f32, 0.0_f32), |(l, h), (p, _)| (l.min(*p), h.max(*p)));
+        assert!(high - low > 0.01, "probabilities that do not vary prove nothing: {low} to {high}");
+    }
+}
+
+#[test]
+fn a_tile_does_not_see_its_batch() {
+    let (one, eight) = (
+        run(&model(Plane::Axial, 1, Precision::Fp32), true),
+        run(&model(Plane::Axial, 8, Precision::Fp32), true),
+    );
+    let difference = |(a, b): (&f32, &f32)| (a - b).abs();
+    let largest = one.voxels().iter().zip(eight.voxels()).map(difference).fold(0.0, f32::max);
+    eprintln!("largest difference between batch 1 and batch 8: {largest:.1e}");
+    assert!(largest < 1e-5, "{largest}");
+}
+
+/// The oracle: a volume of exactly one tile per slice needs no tiling or blending at all.
+#[test]
+fn a_slice_of_one_tile_is_one_forward_pass() {
+    let size = [48, 32, 3];
+    let (values, _) = volume(size);
+    let gate = Volume::filled(values.grid().clone(), 1);
+    let model = model(Plane::Axial, 2, Precision::Fp32);
+    let found = model.probabilities(&values, &gate, InferOptions::default(), &Monitor::default()).unwrap();
+    let (store, network) = lively();
+    prefer_channels_last(&store);
+    let expected = eval(&network, &Tensor::from_slice(values.voxels()).view([3, 1, 32, 48])).sigmoid();
+    let difference = (Tensor::from_slice(found.voxels()).view([3, 1, 32, 48]) - expected).abs().max();
+    assert!(difference.double_value(&[]) < 1e-5, "{difference:?}");
+}
+
+#[test]
+fn cancelling_stops_between_passes() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let steps = Arc::clone(&seen);
+    let monitor = Monitor::new(move |progress| steps.lock().unwrap().push(progress));
+    let model = model(Plane::Axial, 2, Precision::Fp32);
+    let (values, gate) = volume(SIZE);
+    model.probabilities(&values, &gate, InferOptions::default(), &monitor).unwrap();
+    let steps = seen.lock().unwrap().clone();
+    assert!(steps.iter().all(|p| p.stage == Stage::Infer && p.total == 9));
+    assert!(steps.is_sorted_by_key(|p| p.done));
+    assert_eq!(steps.last().unwrap().done, 9);
+    monitor.cancel();
+    let stopped = model.probabilities(&values, &gate, InferOptions::default(), &monitor);
+    assert!(matches!(stopped, Err(InferError::Cancelled(_))));
+}
+
+#[test]
+fn refuses_a_volume_that_was_not_made_for_it() {
+    let model = model(Plane::Axial, 1, Precision::Fp32);
+    let (values, gate) = volume(SIZE);
+    let run = |values: &Volume<f32>, gate: &Volume<u8>| {
+        model.probabilities(values, gate, InferOptions::default(), &Monitor::default()).unwrap_err()
+    };
+    let (_, other) = volume([30, 30, 5]);
+    assert!(matches!(run(&values, &other), InferError::GateSize { .. }));
+    let grid = Grid::axis_aligned(SIZE, [1.0; 3], [0.0; 3]).unwrap();
+    let coarse = Volume::new(grid, values.voxels().to_vec()).unwrap();
+    assert!(matches!(run(&coarse, &gate), InferError::Spacing { .. }));
+    let nan = values.map(|_| f32::NAN);
+    assert!(matches!(run(&nan, &gate), InferError::NotFinite { .. }));
+}
+
+#[test]
+fn a_model_comes_from_its_folder() {
+    fn sendable<T: Send>(_: &T) {}
+    let folder = tempfile::tempdir().unwrap();
+    let choice = DeviceChoice { place: Place::Cpu, ..DeviceChoice::default() };
+    let nothing = Model::load(folder.path(), &choice);
+    assert!(matches!(nothing, Err(ModelError::Io { path, .. }) if path.ends_with("config.json")));
+    let (store, _network) = lively();
+    let config = config(Plane::Sagittal, 2);
+    std::fs::write(folder.path().join("config.json"), config.to_json().unwrap()).unwrap();
+    save_weights(&store, &folder.path().join("weights.safetensors"), StoredAs::F16).unwrap();
+    let model = Model::load(folder.path(), &choice).unwrap();
+    sendable(&model);
+    assert_eq!((model.config(), model.parameters()), (&config, 376_557));
+    assert_eq!((model.device().as_str(), model.weights_sha256().len()), ("cpu", 64));
+}
+
+/// Convolutions on a GPU round their factors to TF32's 11 bits, hence the wider margin than elsewhere.
+#[test]
+fn a_gpu_finds_the_same_probabilities() {
+    let place = Place::Cuda(0);
+    let choice = DeviceChoice { place, precision: Some(Precision::Fp32), ..DeviceChoice::default() };
+    if let Err(reason) = choice.device() {
+        eprintln!("SKIP: {reason}");
+        return;
+    }
+    let (store, _network) = lively();
+    let weights = saved(&store, StoredAs::F32);
+    let there = Model::from_parts(config(Plane::Axial, 4), &weights, &choice).unwrap();
+    assert_eq!(there.device(), "cuda:0");
+    let (here, there) = (run(&model(Plane::Axial, 4, Precision::Fp32), true), run(&there, true));
+    let differences = here.voxels().iter().zip(there.voxels()).map(|(a, b)| (a - b).abs());
+    let largest = differences.fold(0.0, f32::max);
+    assert!(largest < 5e-3, "{largest}");
+}
