@@ -40,37 +40,31 @@ impl Placed<'_> {
 
 /// Resamples to the smallest step between slices (at least a quarter of the median) over the box that
 /// holds all slices; voxels outside the slices are air.
-pub(super) fn even(
-    stack: &Stack,
-    max_voxels: u64,
-    monitor: &Monitor,
-) -> Result<Volume<i16>, ReadError> {
+pub(super) fn even(stack: &Stack, max_voxels: u64, monitor: &Monitor) -> Result<Volume<i16>, ReadError> {
     let (grid, placed) = lay_out(stack, max_voxels)?;
     let [columns, rows, _] = grid.size();
     let step_mm = grid.spacing_mm()[2];
     let mut voxels = vec![AIR_HU; grid.len()];
-    voxels.par_chunks_mut(columns * rows).enumerate().try_for_each(
-        |(k, out)| -> Result<(), Cancelled> {
-            monitor.check()?;
-            let along = k as f64 * step_mm;
-            let above = placed.partition_point(|slice| slice.along_mm <= along).min(placed.len() - 1);
-            let below = above.saturating_sub(1);
-            let (low, high) = (&placed[below], &placed[above]);
-            let gap = (high.along_mm - low.along_mm).max(f64::MIN_POSITIVE);
-            let part = ((along - low.along_mm) / gap).clamp(0.0, 1.0);
-            for (n, voxel) in out.iter_mut().enumerate() {
-                let (i, j) = (n % columns, n / columns);
-                let value = match (low.at(i, j), high.at(i, j)) {
-                    (Some(low), Some(high)) => low * (1.0 - part) + high * part,
-                    (Some(low), None) if part < 0.5 => low,
-                    (None, Some(high)) if part >= 0.5 => high,
-                    _ => continue,
-                };
-                *voxel = value.round() as i16;
-            }
-            Ok(())
-        },
-    )?;
+    voxels.par_chunks_mut(columns * rows).enumerate().try_for_each(|(k, out)| -> Result<(), Cancelled> {
+        monitor.check()?;
+        let along = k as f64 * step_mm;
+        let above = placed.partition_point(|slice| slice.along_mm <= along).min(placed.len() - 1);
+        let below = above.saturating_sub(1);
+        let (low, high) = (&placed[below], &placed[above]);
+        let gap = (high.along_mm - low.along_mm).max(f64::MIN_POSITIVE);
+        let part = ((along - low.along_mm) / gap).clamp(0.0, 1.0);
+        for (n, voxel) in out.iter_mut().enumerate() {
+            let (i, j) = (n % columns, n / columns);
+            let value = match (low.at(i, j), high.at(i, j)) {
+                (Some(low), Some(high)) => low * (1.0 - part) + high * part,
+                (Some(low), None) if part < 0.5 => low,
+                (None, Some(high)) if part >= 0.5 => high,
+                _ => continue,
+            };
+            *voxel = value.round() as i16;
+        }
+        Ok(())
+    })?;
     Ok(Volume::new(grid, voxels)?)
 }
 
