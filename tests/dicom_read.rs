@@ -33,7 +33,7 @@ fn sha256<'a>(slices: impl Iterator<Item = &'a [i16]>) -> String {
     for slice in slices {
         hash.update(slice.iter().flat_map(|hu| hu.to_le_bytes()).collect::<Vec<u8>>());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn numbers(of: &Value) -> Vec<f64> {

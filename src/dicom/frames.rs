@@ -131,7 +131,7 @@ impl<'a> Frames<'a> {
         &self,
     ) -> Result<&'a dicom_core::value::Value<DataSet, dicom_object::mem::InMemFragment>, ReadError> {
         let element = self.data_set.get(tags::PIXEL_DATA);
-        element.map(|e| e.value()).ok_or_else(|| self.corrupt("it has no pixel data"))
+        element.map(dicom_core::DataElement::value).ok_or_else(|| self.corrupt("it has no pixel data"))
     }
 
     fn corrupt(&self, reason: impl Into<String>) -> ReadError {

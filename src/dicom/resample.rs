@@ -76,12 +76,7 @@ fn lay_out(stack: &Stack, max_voxels: u64) -> Result<(Grid, Vec<Placed<'_>>), Re
     let plane = &stack.slices[0].plane;
     let spacing = [plane.pixel_spacing_mm[1], plane.pixel_spacing_mm[0]];
     let axes = [stack.axes.row, stack.axes.column];
-    let shift = |position: [f64; 3], a: usize| dot(minus(position, plane.position_lps), axes[a]) / spacing[a];
-    let shifts: Vec<[f64; 2]> = stack
-        .positions_lps()
-        .into_iter()
-        .map(|position| std::array::from_fn(|a| shift(position, a)))
-        .collect();
+    let shifts = shifts_vox(stack);
     let least: [f64; 2] = std::array::from_fn(|a| shifts.iter().map(|s| s[a]).fold(0.0, f64::min));
     let most: [f64; 2] = std::array::from_fn(|a| shifts.iter().map(|s| s[a]).fold(0.0, f64::max));
     let [columns, rows, _] = stack.size();
@@ -111,4 +106,16 @@ fn lay_out(stack: &Stack, max_voxels: u64) -> Result<(Grid, Vec<Placed<'_>>), Re
         })
         .collect();
     Ok((grid, placed))
+}
+
+/// Columns and rows by which each slice starts later than the first, as seen along the normal.
+fn shifts_vox(stack: &Stack) -> Vec<[f64; 2]> {
+    let plane = &stack.slices[0].plane;
+    let spacing = [plane.pixel_spacing_mm[1], plane.pixel_spacing_mm[0]];
+    let axes = [stack.axes.row, stack.axes.column];
+    let shift = |position| {
+        let step = minus(position, plane.position_lps);
+        std::array::from_fn(|a| dot(step, axes[a]) / spacing[a])
+    };
+    stack.positions_lps().into_iter().map(shift).collect()
 }
