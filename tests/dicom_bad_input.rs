@@ -89,9 +89,18 @@ fn foreign_and_malformed_files_are_named() {
     }
     // One stray byte before the data set: nothing in it says DICOM.
     assert!(matches!(read("no_meta.dcm"), Err(ReadError::NoDicom { files: 1 })));
-    for name in ["MR_truncated.dcm", "badVR.dcm", "DICOMDIR_only", "meta_missing_tsyntax.dcm", "no_meta_group_length.dcm"] {
+    for name in [
+        "MR_truncated.dcm",
+        "badVR.dcm",
+        "DICOMDIR_only",
+        "meta_missing_tsyntax.dcm",
+        "no_meta_group_length.dcm",
+    ] {
         let refusal = read(name).expect_err(name);
-        assert!(matches!(refusal, ReadError::Corrupt { .. } | ReadError::NotCt { .. }), "{name}: {refusal:?}");
+        assert!(
+            matches!(refusal, ReadError::Corrupt { .. } | ReadError::NotCt { .. }),
+            "{name}: {refusal:?}"
+        );
     }
     let volume = read("CT_small.dcm").unwrap().volume;
     assert_eq!((volume.grid().size(), volume.grid().spacing_mm()[2]), ([128, 128, 1], 5.0));

@@ -28,12 +28,12 @@ fn an_oblique_series_is_valid_and_keeps_voxels_and_places() {
         common::assert_valid(&dir.path().join(format!("{k:05}.dcm")));
     }
     let Some(told) = common::python("describe_ct.py", &[dir.path()]) else { return };
-    let mut wanted = String::new();
-    for k in 0..3 {
+    let line = |k: usize| {
         let slice = &volume.voxels()[k * 35..(k + 1) * 35];
         let place = volume.grid().position_lps([6.0, 4.0, k as f64]);
-        wanted += &format!("{slice:?} {:.4} {:.4} {:.4}\n", place[0], place[1], place[2]);
-    }
+        format!("{slice:?} {:.4} {:.4} {:.4}\n", place[0], place[1], place[2])
+    };
+    let wanted: String = (0..3).map(line).collect();
     assert_eq!(told, wanted);
 }
 

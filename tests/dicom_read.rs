@@ -33,7 +33,7 @@ fn sha256<'a>(slices: impl Iterator<Item = &'a [i16]>) -> String {
     for slice in slices {
         hash.update(slice.iter().flat_map(|hu| hu.to_le_bytes()).collect::<Vec<u8>>());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn numbers(of: &Value) -> Vec<f64> {
@@ -209,7 +209,9 @@ fn transfer_syntaxes_decode_to_the_same_hu() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         // Mean difference allowed: one step of the lossy encoding's own rescale slope.
         let allowed = match name.as_str() {
-            n if n.contains("eCT") || ["Process2_4", "6_8", "10_12"].iter().any(|p| n.contains(p)) => continue,
+            n if n.contains("eCT") || ["Process2_4", "6_8", "10_12"].iter().any(|p| n.contains(p)) => {
+                continue;
+            }
             n if n.contains("JPEGProcess1T") => 32.0,
             n if n.contains("JPEGLSLossy") || n.contains("4.91") => 8.0,
             _ => 0.0,

@@ -30,9 +30,8 @@ fn random_mask(grid: &Grid) -> Volume<u8> {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let [columns, rows, slices] = grid.size();
     let used: Vec<bool> = (0..slices).map(|_| random.next_u32() % 2 == 0).collect();
-    let voxels = (0..grid.len())
-        .map(|n| u8::from(used[n / (columns * rows)] && random.next_u32() % 3 == 0))
-        .collect();
+    let voxels =
+        (0..grid.len()).map(|n| u8::from(used[n / (columns * rows)] && random.next_u32() % 3 == 0)).collect();
     Volume::new(grid.clone(), voxels).unwrap()
 }
 
@@ -111,8 +110,7 @@ fn a_tilted_source_gets_frames_on_its_own_planes() {
             let [i, j, k] = index(n, size);
             let start = frames[k as usize].position_lps;
             let (row, column) = (axis(grid, 0), axis(grid, 1));
-            let place: [f64; 3] =
-                std::array::from_fn(|a| start[a] + 0.78125 * (i * row[a] + j * column[a]));
+            let place: [f64; 3] = std::array::from_fn(|a| start[a] + 0.78125 * (i * row[a] + j * column[a]));
             mask.at(grid.index_of(place).map(|v| v.round() as usize))
         });
         let spaced = Grid::axis_aligned(size, [1.0; 3], [0.0; 3]).unwrap();

@@ -64,10 +64,7 @@ impl Required<'_> {
 
     /// The error for an absent attribute.
     pub(super) fn missing(&self, tag: Tag) -> ReadError {
-        ReadError::MissingAttribute {
-            sop_instance_uid: self.sop_instance_uid.to_owned(),
-            tag: tag_name(tag),
-        }
+        ReadError::MissingAttribute { sop_instance_uid: self.sop_instance_uid.to_owned(), tag: tag_name(tag) }
     }
 
     /// The error for a value that makes no sense.

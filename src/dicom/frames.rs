@@ -49,8 +49,7 @@ impl Layout {
             return Err(refuse(format!("{frames} frames of {columns} x {rows} pixels")));
         }
         let signed = required.short(of, tags::PIXEL_REPRESENTATION)? == 1;
-        let photometric =
-            text(of, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_else(|| "MONOCHROME2".into());
+        let photometric = text(of, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_else(|| "MONOCHROME2".into());
         let frames = frames as usize;
         Ok(Self { rows, columns, frames, bits_allocated, bits_stored, high_bit, signed, photometric })
     }
@@ -120,8 +119,9 @@ impl<'a> Frames<'a> {
     pub(super) fn decode(&self, n: usize) -> Result<Cow<'a, [u8]>, ReadError> {
         let size = self.layout.frame_bytes();
         match self.pixel_data()? {
-            Value::Primitive(value) => native_part(value, n * size, size)
-                .ok_or_else(|| self.corrupt("its pixel data is cut short")),
+            Value::Primitive(value) => {
+                native_part(value, n * size, size).ok_or_else(|| self.corrupt("its pixel data is cut short"))
+            }
             Value::PixelSequence(_) => self.decompress(n).map(Cow::Owned),
             Value::Sequence(_) => Err(self.corrupt("its pixel data is a sequence")),
         }
@@ -131,7 +131,7 @@ impl<'a> Frames<'a> {
         &self,
     ) -> Result<&'a dicom_core::value::Value<DataSet, dicom_object::mem::InMemFragment>, ReadError> {
         let element = self.data_set.get(tags::PIXEL_DATA);
-        element.map(|e| e.value()).ok_or_else(|| self.corrupt("it has no pixel data"))
+        element.map(dicom_core::DataElement::value).ok_or_else(|| self.corrupt("it has no pixel data"))
     }
 
     fn corrupt(&self, reason: impl Into<String>) -> ReadError {

@@ -127,8 +127,7 @@ fn shortened(value: &str, limit: usize, too_long: TooLong) -> Option<String> {
 
 fn code(tag: Tag, value: &str) -> Option<String> {
     let legal = |part: &str| {
-        part.len() <= 16
-            && part.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'_'))
+        part.len() <= 16 && part.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b' ' | b'_'))
     };
     let known = match tag {
         tags::PATIENT_SEX => matches!(value, "M" | "F" | "O"),
@@ -169,7 +168,8 @@ fn date(value: &str) -> Option<String> {
 fn time(value: &str) -> Option<String> {
     let plain: String = value.chars().filter(|c| *c != ':').collect();
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, "0"));
-    let part = |range: std::ops::Range<usize>| whole.get(range).map_or(Some(0), |v: &str| v.parse::<u32>().ok());
+    let part =
+        |range: std::ops::Range<usize>| whole.get(range).map_or(Some(0), |v: &str| v.parse::<u32>().ok());
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     let in_range = part(0..2)? < 24 && part(2..4)? < 60 && part(4..6)? <= 60;
     let shape = matches!(whole.len(), 2 | 4 | 6)

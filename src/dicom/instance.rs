@@ -53,10 +53,7 @@ pub(super) enum Outcome {
 pub(super) fn decode(name: &str, bytes: &[u8], options: &ReadOptions) -> Outcome {
     catch_unwind(AssertUnwindSafe(|| decode_unguarded(name, bytes, options))).unwrap_or_else(|_| {
         let reason = "the decoder gave up on it".to_owned();
-        Outcome::Broken {
-            error: ReadError::Corrupt { name: name.to_owned(), reason },
-            series_uid: None,
-        }
+        Outcome::Broken { error: ReadError::Corrupt { name: name.to_owned(), reason }, series_uid: None }
     })
 }
 

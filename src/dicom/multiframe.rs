@@ -15,11 +15,7 @@ pub(super) struct Groups<'a> {
 
 impl<'a> Groups<'a> {
     /// Fails when there is not one per-frame item for each frame.
-    pub(super) fn of(
-        data_set: &'a DataSet,
-        frames: usize,
-        required: &Required,
-    ) -> Result<Self, ReadError> {
+    pub(super) fn of(data_set: &'a DataSet, frames: usize, required: &Required) -> Result<Self, ReadError> {
         let tag = tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE;
         let per_frame = items(data_set, tag);
         if per_frame.len() != frames {

@@ -148,20 +148,12 @@ fn walk(bytes: &[u8], syntax: &TransferSyntax) -> Result<Option<String>, Refusal
         if tokens > MAX_TOKENS {
             return Err(broken(format!("more than {MAX_TOKENS} elements and items"), &series_uid));
         }
-        let length = match &token {
-            LazyDataToken::SequenceStart { .. } | LazyDataToken::PixelSequenceStart => {
-                depth += 1;
-                0
-            }
-            LazyDataToken::SequenceEnd => {
-                depth = depth.saturating_sub(1);
-                0
-            }
-            LazyDataToken::LazyValue { header, .. } => u64::from(header.len.0),
-            LazyDataToken::LazyItemValue { len, .. } => u64::from(*len),
-            _ => continue,
-        };
-        claimed += length;
+        match &token {
+            LazyDataToken::SequenceStart { .. } | LazyDataToken::PixelSequenceStart => depth += 1,
+            LazyDataToken::SequenceEnd => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        claimed += value_length(&token);
         if claimed > bytes.len() as u64 {
             let reason = format!("cut short: values claim {claimed} bytes or more of {}", bytes.len());
             return Err(broken(reason, &series_uid));
@@ -177,6 +169,14 @@ fn walk(bytes: &[u8], syntax: &TransferSyntax) -> Result<Option<String>, Refusal
         }
     }
     Ok(series_uid)
+}
+
+fn value_length<D>(token: &LazyDataToken<D>) -> u64 {
+    match token {
+        LazyDataToken::LazyValue { header, .. } => u64::from(header.len.0),
+        LazyDataToken::LazyItemValue { len, .. } => u64::from(*len),
+        _ => 0,
+    }
 }
 
 fn value_tag<D>(token: &LazyDataToken<D>) -> Option<Tag> {

@@ -40,37 +40,31 @@ impl Placed<'_> {
 
 /// Resamples to the smallest step between slices (at least a quarter of the median) over the box that
 /// holds all slices; voxels outside the slices are air.
-pub(super) fn even(
-    stack: &Stack,
-    max_voxels: u64,
-    monitor: &Monitor,
-) -> Result<Volume<i16>, ReadError> {
+pub(super) fn even(stack: &Stack, max_voxels: u64, monitor: &Monitor) -> Result<Volume<i16>, ReadError> {
     let (grid, placed) = lay_out(stack, max_voxels)?;
     let [columns, rows, _] = grid.size();
     let step_mm = grid.spacing_mm()[2];
     let mut voxels = vec![AIR_HU; grid.len()];
-    voxels.par_chunks_mut(columns * rows).enumerate().try_for_each(
-        |(k, out)| -> Result<(), Cancelled> {
-            monitor.check()?;
-            let along = k as f64 * step_mm;
-            let above = placed.partition_point(|slice| slice.along_mm <= along).min(placed.len() - 1);
-            let below = above.saturating_sub(1);
-            let (low, high) = (&placed[below], &placed[above]);
-            let gap = (high.along_mm - low.along_mm).max(f64::MIN_POSITIVE);
-            let part = ((along - low.along_mm) / gap).clamp(0.0, 1.0);
-            for (n, voxel) in out.iter_mut().enumerate() {
-                let (i, j) = (n % columns, n / columns);
-                let value = match (low.at(i, j), high.at(i, j)) {
-                    (Some(low), Some(high)) => low * (1.0 - part) + high * part,
-                    (Some(low), None) if part < 0.5 => low,
-                    (None, Some(high)) if part >= 0.5 => high,
-                    _ => continue,
-                };
-                *voxel = value.round() as i16;
-            }
-            Ok(())
-        },
-    )?;
+    voxels.par_chunks_mut(columns * rows).enumerate().try_for_each(|(k, out)| -> Result<(), Cancelled> {
+        monitor.check()?;
+        let along = k as f64 * step_mm;
+        let above = placed.partition_point(|slice| slice.along_mm <= along).min(placed.len() - 1);
+        let below = above.saturating_sub(1);
+        let (low, high) = (&placed[below], &placed[above]);
+        let gap = (high.along_mm - low.along_mm).max(f64::MIN_POSITIVE);
+        let part = ((along - low.along_mm) / gap).clamp(0.0, 1.0);
+        for (n, voxel) in out.iter_mut().enumerate() {
+            let (i, j) = (n % columns, n / columns);
+            let value = match (low.at(i, j), high.at(i, j)) {
+                (Some(low), Some(high)) => low * (1.0 - part) + high * part,
+                (Some(low), None) if part < 0.5 => low,
+                (None, Some(high)) if part >= 0.5 => high,
+                _ => continue,
+            };
+            *voxel = value.round() as i16;
+        }
+        Ok(())
+    })?;
     Ok(Volume::new(grid, voxels)?)
 }
 
@@ -82,12 +76,7 @@ fn lay_out(stack: &Stack, max_voxels: u64) -> Result<(Grid, Vec<Placed<'_>>), Re
     let plane = &stack.slices[0].plane;
     let spacing = [plane.pixel_spacing_mm[1], plane.pixel_spacing_mm[0]];
     let axes = [stack.axes.row, stack.axes.column];
-    let shift = |position: [f64; 3], a: usize| dot(minus(position, plane.position_lps), axes[a]) / spacing[a];
-    let shifts: Vec<[f64; 2]> = stack
-        .positions_lps()
-        .into_iter()
-        .map(|position| std::array::from_fn(|a| shift(position, a)))
-        .collect();
+    let shifts = shifts_vox(stack);
     let least: [f64; 2] = std::array::from_fn(|a| shifts.iter().map(|s| s[a]).fold(0.0, f64::min));
     let most: [f64; 2] = std::array::from_fn(|a| shifts.iter().map(|s| s[a]).fold(0.0, f64::max));
     let [columns, rows, _] = stack.size();
@@ -117,4 +106,16 @@ fn lay_out(stack: &Stack, max_voxels: u64) -> Result<(Grid, Vec<Placed<'_>>), Re
         })
         .collect();
     Ok((grid, placed))
+}
+
+/// Columns and rows by which each slice starts later than the first, as seen along the normal.
+fn shifts_vox(stack: &Stack) -> Vec<[f64; 2]> {
+    let plane = &stack.slices[0].plane;
+    let spacing = [plane.pixel_spacing_mm[1], plane.pixel_spacing_mm[0]];
+    let axes = [stack.axes.row, stack.axes.column];
+    let shift = |position| {
+        let step = minus(position, plane.position_lps);
+        std::array::from_fn(|a| dot(step, axes[a]) / spacing[a])
+    };
+    stack.positions_lps().into_iter().map(shift).collect()
 }

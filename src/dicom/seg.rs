@@ -3,9 +3,7 @@
 
 use super::codes;
 use super::elements::{DataSet, as_file, fresh_uid, sequence, short, text};
-use super::seg_frames::{
-    SEGMENT, dimensions, frame_groups, on_source_planes, pack, shared_groups,
-};
+use super::seg_frames::{SEGMENT, dimensions, frame_groups, on_source_planes, pack, shared_groups};
 use super::source::SourceSeries;
 use crate::volume::Volume;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
@@ -230,8 +228,7 @@ fn civil_date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };

@@ -51,9 +51,7 @@ fn sampled(mask: &Volume<u8>, source: &SourceSeries, frame: &SourceFrame) -> Vec
     let [between_rows, between_columns] = source.plane.pixel_spacing_mm;
     let at = |n: usize| {
         let (i, j) = ((n % columns) as f64 * between_columns, (n / columns) as f64 * between_rows);
-        let place = std::array::from_fn(|a| {
-            frame.position_lps[a] + i * axes.row[a] + j * axes.column[a]
-        });
+        let place = std::array::from_fn(|a| frame.position_lps[a] + i * axes.row[a] + j * axes.column[a]);
         let index = grid.index_of(place).map(f64::round);
         let inside = (0..3).all(|a| index[a] >= 0.0 && index[a] < grid.size()[a] as f64);
         inside && mask.at(index.map(|v| v as usize)) != 0

@@ -11,15 +11,22 @@ use crate::volume::Volume;
 use dicom_object::InMemDicomObject;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Cursor;
 
-/// A CT volume and what it came from.
-#[derive(Debug, Clone)]
+/// A CT volume and what it came from. `Debug` shows neither voxels nor identity.
+#[derive(Clone)]
 pub struct Series {
     /// HU on a right-handed grid: i along the rows, j down the columns, k along their normal.
     pub volume: Volume<i16>,
     /// What a segmentation of the volume refers to.
     pub source: SourceSeries,
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Series").field("source", &self.source).finish_non_exhaustive()
+    }
 }
 
 /// Slices of one Series Instance UID.

@@ -183,8 +183,7 @@ impl Stack {
         let plane = &self.slices[0].plane;
         let [between_rows, between_columns] = plane.pixel_spacing_mm;
         let spacing_mm = [between_columns, between_rows, slice_spacing_mm];
-        let grid =
-            Grid::new(self.size(), spacing_mm, plane.position_lps, self.axes.direction())?;
+        let grid = Grid::new(self.size(), spacing_mm, plane.position_lps, self.axes.direction())?;
         let mut voxels = Vec::with_capacity(grid.len());
         for slice in &mut self.slices {
             voxels.append(&mut slice.hu);

@@ -8,8 +8,7 @@ use std::process::Command;
 #[allow(dead_code)]
 pub fn data(name: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder =
-        std::env::var_os("SPINEFX_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
+    let folder = std::env::var_os("SPINEFX_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
     let path = folder.join(name);
     if path.exists() {
         return Some(path);
