@@ -33,6 +33,14 @@ pub struct ServeArgs {
     #[arg(long, value_name = "DEVICE", env = "SPINEFX_DEVICE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// fp32 or bf16 [default: the model's]
+    #[arg(long, value_name = "FORMAT", env = "SPINEFX_PRECISION")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
+    /// CPU threads of the network [default: every core]
+    #[arg(long, value_name = "N", env = "SPINEFX_THREADS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
     /// Requests worked on at a time; each worker has models of its own [default: 1]
     #[arg(long, value_name = "N", env = "SPINEFX_WORKERS")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +128,10 @@ pub struct ServeConfig {
     pub models: Option<PathBuf>,
     /// auto, cpu or cuda:N.
     pub device: String,
+    /// fp32 or bf16; the model's own when absent.
+    pub precision: Option<String>,
+    /// CPU threads of the network; every core when absent.
+    pub threads: Option<usize>,
     /// Requests worked on at a time.
     pub workers: u32,
     /// Requests that may wait beyond these.
@@ -176,6 +188,8 @@ impl Default for ServeConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
             models: None,
             device: "auto".into(),
+            precision: None,
+            threads: None,
             workers: 1,
             queue_length: 8,
             limits: Limits::default(),
