@@ -4,17 +4,15 @@ mod fake;
 
 use fake::{
     Client, Running, call, chunk, chunks_of, config, ct, finding, first, good, good_for, header, header_for,
-    mask_of_ct, reason, result_of, until, voxel_bytes,
+    mask_of_ct, reason, request, result_of, until, voxel_bytes,
 };
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use spinefx::itk::FileFormat;
-use spinefx::pipeline::{Options, Output};
 use spinefx::service::client::{self, ClientError, Upload};
 use spinefx::service::pb::segment_volume_header::Payload;
 use spinefx::service::pb::segment_volume_response::Event;
 use spinefx::service::{ServeConfig, pb};
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -54,12 +52,6 @@ async fn a_raw_volume_comes_back_as_a_mask_on_its_grid() {
     assert_eq!(chunks_of(&events), mask_of_ct());
     let Some(Event::Completed(completed)) = events.last() else { panic!("not completed") };
     assert_eq!(completed.timings.len(), 2);
-}
-
-fn request(server: &Running) -> client::Request {
-    let outputs = BTreeSet::from([Output::Labelmap]);
-    let options = Options { threshold: Some(0.25), outputs, ..Options::default() };
-    client::Request { server: server.url.clone(), token: None, model: String::new(), options }
 }
 
 #[tokio::test]
@@ -120,7 +112,7 @@ async fn messages_and_payloads_may_be_gzip() {
 }
 
 #[tokio::test]
-async fn health_models_and_both_reflections_answer() {
+async fn health_and_models_answer() {
     let server = Running::start(config()).await;
     let channel = tonic::transport::Endpoint::new(server.url.clone()).unwrap().connect().await.unwrap();
     for service in ["", "segplugin.v1.SegmentationPluginService"] {
@@ -132,41 +124,36 @@ async fn health_models_and_both_reflections_answer() {
         server.client().await.list_models(pb::ListModelsRequest {}).await.unwrap().into_inner().models;
     let defaults: Vec<_> = models.iter().filter(|m| m.default).map(|m| m.name.as_str()).collect();
     assert_eq!((models.len(), defaults), (3, vec!["threshold"]));
+}
 
-    let names = {
-        use tonic_reflection::pb::v1::{
-            ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-            server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
-        };
-        let ask = ServerReflectionRequest {
-            host: String::new(),
-            message_request: Some(MessageRequest::ListServices(String::new())),
-        };
-        let call = tokio_stream::iter([ask]);
-        let mut stream = ServerReflectionClient::new(channel.clone())
-            .server_reflection_info(call)
-            .await
-            .unwrap()
-            .into_inner();
-        match stream.message().await.unwrap().unwrap().message_response.unwrap() {
-            MessageResponse::ListServicesResponse(list) => list.service.into_iter().map(|s| s.name).collect(),
-            other => panic!("{other:?}"),
-        }
+#[tokio::test]
+async fn reflection_answers_in_its_new_version() {
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest,
     };
-    let names: Vec<String> = names;
-    for wanted in ["segplugin.v1.SegmentationPluginService", "grpc.health.v1.Health"] {
-        assert!(names.iter().any(|n| n == wanted), "{wanted}: {names:?}");
+    let server = Running::start(config()).await;
+    let ask = MessageRequest::ListServices(String::new());
+    let ask = ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
+    let mut client = ServerReflectionClient::connect(server.url.clone()).await.unwrap();
+    let mut stream = client.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
+    let found = format!("{:?}", stream.message().await.unwrap().unwrap().message_response);
+    for name in ["segplugin.v1.SegmentationPluginService", "grpc.health.v1.Health"] {
+        assert!(found.contains(&format!("{name:?}")), "{name}: {found}");
     }
+}
+
+#[tokio::test]
+async fn reflection_answers_in_its_old_version() {
     use tonic_reflection::pb::v1alpha::{
         ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
         server_reflection_request::MessageRequest,
     };
-    let ask = ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(MessageRequest::FileContainingSymbol("segplugin.v1.Manifest".into())),
-    };
-    let mut old = ServerReflectionClient::new(channel);
-    let mut stream = old.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
+    let server = Running::start(config()).await;
+    let ask = MessageRequest::FileContainingSymbol("segplugin.v1.Manifest".into());
+    let ask = ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
+    let mut client = ServerReflectionClient::connect(server.url.clone()).await.unwrap();
+    let mut stream = client.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
     let found = format!("{:?}", stream.message().await.unwrap().unwrap().message_response);
     assert!(found.contains("FileDescriptorResponse"), "{found}");
 }
@@ -333,23 +320,6 @@ async fn work_that_outlasts_the_drain_is_cancelled_and_told() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "DRAINING"));
     server.cancelled(1).await;
     tokio::time::timeout(Duration::from_secs(5), server.ended).await.unwrap().unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn a_token_is_asked_for_and_health_needs_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("token");
-    std::fs::write(&path, "correct-horse-battery\n").unwrap();
-    let server = Running::start(ServeConfig { token_file: Some(path), ..config() }).await;
-    let refused = call(&mut server.client().await, good()).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::Unauthenticated, "TOKEN"));
-    for (token, passes) in [("wrong-horse-battery-1", false), ("correct-horse-battery", true)] {
-        let mut asked = request(&server);
-        asked.token = Some(token.into());
-        assert_eq!(client::segment(asked, Upload::Voxels(ct()), |_| {}).await.is_ok(), passes, "{token}");
-    }
-    let channel = tonic::transport::Endpoint::new(server.url.clone()).unwrap().connect().await.unwrap();
-    HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
 }
 
 #[tokio::test]

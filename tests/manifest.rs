@@ -4,9 +4,8 @@ mod fake;
 
 use fake::{Running, config, model};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use spinefx::service::manifest::{PLUGIN_JSON, embedded};
-use spinefx::service::pb;
+use spinefx::service::{pb, sha256_hex};
 use spinefx::worker::ModelInfo;
 use std::path::{Path, PathBuf};
 
@@ -31,11 +30,13 @@ fn plugin_json_obeys_its_schema() {
     assert!(errors.is_empty(), "{errors:#?}");
 }
 
+type Change = fn(&mut Value);
+
 /// A schema that lets everything pass would prove nothing.
 #[test]
 fn the_schema_refuses_what_is_wrong() {
     let schema = schema();
-    let changes: [(&str, fn(&mut Value)); 7] = [
+    let changes: [(&str, Change); 7] = [
         ("no licence", |v| drop(v.as_object_mut().unwrap().remove("license"))),
         ("unknown field", |v| v["colour"] = "red".into()),
         ("another protocol", |v| v["protocol"] = "segplugin.v2".into()),
@@ -107,7 +108,7 @@ fn stated_weights_are_the_weights() {
             eprintln!("SKIP: {} has no weights yet", folder.display());
             continue;
         };
-        let hash: String = Sha256::digest(&weights).iter().map(|b| format!("{b:02x}")).collect();
+        let hash = sha256_hex(&weights);
         assert_eq!(model.weights_sha256, hash, "{}: plugin.json states another hash", model.name);
         let config: Value =
             serde_json::from_str(&std::fs::read_to_string(folder.join("config.json")).unwrap()).unwrap();

@@ -3,6 +3,7 @@
 
 use spinefx::monitor::{Monitor, Stage};
 use spinefx::pipeline::{Artifact, Input, Options, Output, PipelineError, Segmentation};
+use spinefx::service::client;
 use spinefx::service::pb::segment_volume_header::Payload;
 use spinefx::service::pb::segment_volume_request::Message;
 use spinefx::service::pb::segment_volume_response::Event;
@@ -10,6 +11,7 @@ use spinefx::service::pb::segmentation_plugin_service_client::SegmentationPlugin
 use spinefx::service::{ServeConfig, ServeError, Server, pb};
 use spinefx::volume::{Grid, Volume};
 use spinefx::worker::{Engine, ModelInfo};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -250,4 +252,11 @@ pub fn reason(status: &Status) -> String {
         assert!(status.message().contains(value), "{value} is not in the message {:?}", status.message());
     }
     info.reason
+}
+
+/// A request of our own client, for a labelmap.
+pub fn request(server: &Running) -> client::Request {
+    let outputs = BTreeSet::from([Output::Labelmap]);
+    let options = Options { threshold: Some(0.25), outputs, ..Options::default() };
+    client::Request { server: server.url.clone(), token: None, model: String::new(), options }
 }
