@@ -114,7 +114,7 @@ async fn messages_and_payloads_may_be_gzip() {
 #[tokio::test]
 async fn health_and_models_answer() {
     let server = Running::start(config()).await;
-    let channel = tonic::transport::Endpoint::new(server.url.clone()).unwrap().connect().await.unwrap();
+    let channel = server.channel().await;
     for service in ["", "segplugin.v1.SegmentationPluginService"] {
         let check = HealthCheckRequest { service: service.into() };
         let status = HealthClient::new(channel.clone()).check(check).await.unwrap().into_inner().status();
@@ -135,7 +135,7 @@ async fn reflection_answers_in_its_new_version() {
     let server = Running::start(config()).await;
     let ask = MessageRequest::ListServices(String::new());
     let ask = ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
-    let mut client = ServerReflectionClient::connect(server.url.clone()).await.unwrap();
+    let mut client = ServerReflectionClient::new(server.channel().await);
     let mut stream = client.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
     let found = format!("{:?}", stream.message().await.unwrap().unwrap().message_response);
     for name in ["segplugin.v1.SegmentationPluginService", "grpc.health.v1.Health"] {
@@ -152,7 +152,7 @@ async fn reflection_answers_in_its_old_version() {
     let server = Running::start(config()).await;
     let ask = MessageRequest::FileContainingSymbol("segplugin.v1.Manifest".into());
     let ask = ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
-    let mut client = ServerReflectionClient::connect(server.url.clone()).await.unwrap();
+    let mut client = ServerReflectionClient::new(server.channel().await);
     let mut stream = client.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
     let found = format!("{:?}", stream.message().await.unwrap().unwrap().message_response);
     assert!(found.contains("FileDescriptorResponse"), "{found}");
@@ -285,7 +285,7 @@ async fn stopping_lets_work_end_and_refuses_more() {
     let (_, mut stream) = begin(&mut client, good_for("slow")).await;
     server.started(1).await;
     server.stop.take().unwrap().send(()).unwrap();
-    let channel = tonic::transport::Endpoint::new(server.url.clone()).unwrap().connect().await.unwrap();
+    let channel = server.channel().await;
     let mut health = HealthClient::new(channel);
     loop {
         let status = health.check(HealthCheckRequest::default()).await.unwrap().into_inner().status();

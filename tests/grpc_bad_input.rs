@@ -313,7 +313,7 @@ async fn two_hundred_bad_requests_and_then_a_good_one() {
 #[tokio::test]
 async fn bytes_that_are_no_message_are_refused() {
     let server = Running::start(config()).await;
-    let channel = tonic::transport::Endpoint::new(server.url.clone()).unwrap().connect().await.unwrap();
+    let channel = server.channel().await;
     let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.unwrap();
     // Field 1 of this message is a string where the server expects an embedded header.

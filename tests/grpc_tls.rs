@@ -109,6 +109,6 @@ async fn a_token_is_asked_for_and_health_needs_none() {
         asked.token = Some(token.into());
         assert_eq!(client::segment(asked, Upload::Voxels(ct()), |_| {}).await.is_ok(), passes, "{token}");
     }
-    let channel = tonic::transport::Endpoint::new(server.url.clone()).unwrap().connect().await.unwrap();
+    let channel = server.channel().await;
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
 }

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tonic::Status;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt;
 
 pub type Client = SegmentationPluginServiceClient<Channel>;
@@ -144,8 +144,12 @@ impl Running {
         Self { url, seen, stop: Some(stop), ended }
     }
 
+    pub async fn channel(&self) -> Channel {
+        Endpoint::new(self.url.clone()).unwrap().connect().await.unwrap()
+    }
+
     pub async fn client(&self) -> Client {
-        SegmentationPluginServiceClient::connect(self.url.clone()).await.unwrap()
+        SegmentationPluginServiceClient::new(self.channel().await)
     }
 
     /// Waits until the engine has begun `n` jobs.
