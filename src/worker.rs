@@ -162,7 +162,7 @@ struct Queued {
     monitor: Monitor,
     answer: oneshot::Sender<Result<Segmentation, PipelineError>>,
     span: tracing::Span,
-    _ticket: Ticket,
+    ticket: Ticket,
 }
 
 impl Shared {
@@ -295,7 +295,7 @@ impl Ticket {
         let id = state.next_id;
         state.next_id += 1;
         let span = tracing::Span::current();
-        let queued = Queued { id, job, monitor: monitor.clone(), answer, span, _ticket: self };
+        let queued = Queued { id, job, monitor: monitor.clone(), answer, span, ticket: self };
         // After close() nobody would take it; dropping it tells the caller.
         let rejected = if state.closed {
             Some(queued)
@@ -353,7 +353,7 @@ impl Drop for Pending {
 /// The life of a worker thread.
 fn work(shared: &Shared, engine: &mut impl Engine) {
     while let Some(queued) = next(shared) {
-        let Queued { id, job, monitor, answer, span, _ticket } = queued;
+        let Queued { id, job, monitor, answer, span, ticket } = queued;
         let started = Instant::now();
         let result = span.in_scope(|| run(engine, job, &monitor));
         let mut state = shared.state();
@@ -364,7 +364,7 @@ fn work(shared: &Shared, engine: &mut impl Engine) {
         }
         drop(state);
         // The place is free before the caller hears, so that a caller who asks again gets it.
-        drop(_ticket);
+        drop(ticket);
         // The caller may have gone.
         let _ = answer.send(result);
     }

@@ -1,7 +1,7 @@
 //! The settings of `spinefx serve`: defaults < TOML file < environment < flags, checked before a port is
 //! bound.
 
-use clap::Args;
+use super::args::ServeArgs;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -12,92 +12,6 @@ use thiserror::Error;
 
 /// Exit code for a bad configuration (EX_USAGE of BSD's sysexits).
 pub const EXIT_CONFIG: u8 = 64;
-
-/// Flags of `serve`, each also an environment variable. What is absent here comes from the file, else
-/// from [`ServeConfig::default`].
-#[derive(Debug, Clone, Default, Args, Serialize)]
-pub struct ServeArgs {
-    /// TOML file with any of these settings, named like the flags with _ for -
-    #[arg(long, value_name = "FILE", env = "SPINEFX_CONFIG")]
-    #[serde(skip)]
-    pub config: Option<PathBuf>,
-    /// Address and port; port 0 takes a free one [default: 127.0.0.1:50051]
-    #[arg(long, value_name = "ADDRESS:PORT", env = "SPINEFX_LISTEN")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub listen: Option<SocketAddr>,
-    /// Folder with further models, one sub-folder each
-    #[arg(long, value_name = "DIR", env = "SPINEFX_MODELS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub models: Option<PathBuf>,
-    /// auto, cpu or cuda:N [default: auto]
-    #[arg(long, value_name = "DEVICE", env = "SPINEFX_DEVICE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub device: Option<String>,
-    /// Requests worked on at a time; each worker has models of its own [default: 1]
-    #[arg(long, value_name = "N", env = "SPINEFX_WORKERS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workers: Option<u32>,
-    /// Requests that may wait beyond these [default: 8]
-    #[arg(long, value_name = "N", env = "SPINEFX_QUEUE_LENGTH")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub queue_length: Option<u32>,
-    /// Largest message in bytes [default: 4 MiB]
-    #[arg(long, value_name = "BYTES", env = "SPINEFX_MESSAGE_BYTES")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message_bytes: Option<u64>,
-    /// Largest payload in bytes, unpacked [default: 1 GiB]
-    #[arg(long, value_name = "BYTES", env = "SPINEFX_UPLOAD_BYTES")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upload_bytes: Option<u64>,
-    /// Largest volume in voxels [default: 2^29]
-    #[arg(long, value_name = "N", env = "SPINEFX_VOXELS")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub voxels: Option<u64>,
-    /// Most DICOM instances of one request [default: 10000]
-    #[arg(long, value_name = "N", env = "SPINEFX_INSTANCES")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instances: Option<u64>,
-    /// Longest time for one request in seconds, waiting included [default: 1800]
-    #[arg(long, value_name = "S", env = "SPINEFX_DEADLINE_S")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deadline_s: Option<u32>,
-    /// Longest silence of an uploading client in seconds [default: 30]
-    #[arg(long, value_name = "S", env = "SPINEFX_UPLOAD_IDLE_S")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upload_idle_s: Option<u32>,
-    /// How long requests may go on after SIGTERM, in seconds [default: 30]
-    #[arg(long, value_name = "S", env = "SPINEFX_DRAIN_S")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub drain_s: Option<u32>,
-    /// The server's certificate chain (PEM); turns TLS on
-    #[arg(long, value_name = "FILE", env = "SPINEFX_TLS_CERT")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls_cert: Option<PathBuf>,
-    /// The certificate's private key (PEM)
-    #[arg(long, value_name = "FILE", env = "SPINEFX_TLS_KEY")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls_key: Option<PathBuf>,
-    /// Authorities whose clients are let in (PEM); turns mutual TLS on
-    #[arg(long, value_name = "FILE", env = "SPINEFX_TLS_CLIENT_CA")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tls_client_ca: Option<PathBuf>,
-    /// File whose text is the bearer token that clients must send
-    #[arg(long, value_name = "FILE", env = "SPINEFX_TOKEN_FILE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_file: Option<PathBuf>,
-    /// Whether grpcurl and others may ask for the protocol [default: true]
-    #[arg(long, value_name = "BOOL", env = "SPINEFX_REFLECTION")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reflection: Option<bool>,
-    /// What to log, as tracing's EnvFilter has it [default: info]
-    #[arg(long, value_name = "FILTER", env = "SPINEFX_LOG")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log: Option<String>,
-    /// How to log: text or json [default: text]
-    #[arg(long, value_name = "FORMAT", env = "SPINEFX_LOG_FORMAT")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_format: Option<LogFormat>,
-}
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -120,6 +34,10 @@ pub struct ServeConfig {
     pub models: Option<PathBuf>,
     /// auto, cpu or cuda:N.
     pub device: String,
+    /// fp32 or bf16; the model's own when absent.
+    pub precision: Option<String>,
+    /// CPU threads of the network; every core when absent.
+    pub threads: Option<usize>,
     /// Requests worked on at a time.
     pub workers: u32,
     /// Requests that may wait beyond these.
@@ -176,6 +94,8 @@ impl Default for ServeConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
             models: None,
             device: "auto".into(),
+            precision: None,
+            threads: None,
             workers: 1,
             queue_length: 8,
             limits: Limits::default(),

@@ -83,7 +83,7 @@ pub(super) fn plan(
     }
     Ok(Plan {
         request_id,
-        model: model(header.model, models)?,
+        model: model(&header.model, models)?,
         payload,
         gzip_upload,
         gzip_outputs,
@@ -117,7 +117,7 @@ fn payload(message: Message, limits: &Limits) -> Result<Payload, RequestError> {
     }
 }
 
-fn model(name: String, models: &[ModelInfo]) -> Result<ModelInfo, RequestError> {
+fn model(name: &str, models: &[ModelInfo]) -> Result<ModelInfo, RequestError> {
     let found = if name.is_empty() { models.first() } else { models.iter().find(|m| m.name == name) };
     found.cloned().ok_or_else(|| {
         let known = models.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", ");

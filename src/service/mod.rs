@@ -2,8 +2,9 @@
 //!
 //! [`server`] binds and stops, [`segplugin`] has the RPCs, [`session`] the course of one SegmentVolume,
 //! [`upload`] what the client sends, [`convert`] messages ↔ domain types, [`error`] and [`status`] what goes
-//! wrong, [`config`] the settings, [`manifest`] what the plugin says of itself, [`client`] the other side.
+//! wrong, [`config`] the settings and [`ServeArgs`] their flags, [`manifest`] what the plugin says of itself, [`client`] the other side.
 
+mod args;
 pub mod client;
 pub mod config;
 pub mod convert;
@@ -18,8 +19,10 @@ mod status;
 mod tls;
 mod upload;
 
-pub use config::{ConfigError, ServeArgs, ServeConfig};
+pub use args::ServeArgs;
+pub use config::{ConfigError, ServeConfig};
 pub use error::RequestError;
+pub use outputs::sha256_hex;
 pub use server::{ServeError, Server, serve};
 
 /// Generated from `proto/segplugin/v1/segmentation_plugin.proto`.

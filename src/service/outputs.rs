@@ -54,7 +54,7 @@ pub(super) fn chunks(part: u32, mut bytes: Bytes) -> impl Iterator<Item = pb::Ch
 }
 
 /// Lower-case hexadecimal SHA-256.
-pub(super) fn sha256_hex(bytes: &[u8]) -> String {
+pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a String does not fail.
         let _ = write!(text, "{byte:02x}");

@@ -144,9 +144,10 @@ impl Server {
         }
         // The receiver is gone when the transport has ended by itself.
         let _ = stop.send(());
-        match timeout(STREAM_GRACE, serving).await {
-            Ok(ended) => ended?,
-            Err(_) => tracing::debug!("watches were still open"),
+        if let Ok(ended) = timeout(STREAM_GRACE, serving).await {
+            ended?;
+        } else {
+            tracing::debug!("watches were still open");
         }
         tracing::info!("stopped");
         Ok(())
@@ -160,8 +161,7 @@ impl Server {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_concurrent_streams(STREAMS);
         if let Some(tls) = &self.tls {
-            let broken = |e: tonic::transport::Error| ConfigError::Tls { reason: full_text(&e) };
-            transport = transport.tls_config(tls.clone()).map_err(broken)?;
+            transport = transport.tls_config(tls.clone())?;
         }
         let plugin = SegPlugin { shared: self.shared.clone(), manifest: self.manifest.clone() };
         let service = SegmentationPluginServiceServer::new(plugin)
@@ -202,9 +202,4 @@ async fn drained(shared: Arc<Shared>) {
     }
     // Cancelled requests still have to tell their clients.
     let _ = timeout(STREAM_GRACE, shared.sessions.idle()).await;
-}
-
-fn full_text(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |e| e.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

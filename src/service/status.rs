@@ -89,15 +89,10 @@ fn facts(error: &RequestError) -> Facts {
         E::NoChunk => bad("CHUNK_MISSING", "chunk", vec![]),
         E::NoPayload => bad("PAYLOAD_MISSING", "header.payload", vec![]),
         E::Malformed { reason } => bad("MESSAGE_MALFORMED", "message", vec![("reason", reason.clone())]),
-        E::Field { field, found, expected } => bad(
-            "FIELD_INVALID",
-            field,
-            vec![
-                ("field", (*field).to_owned()),
-                ("found", found.clone()),
-                ("expected", (*expected).to_owned()),
-            ],
-        ),
+        E::Field { field, found, expected } => {
+            let metadata = [("field", *field), ("found", found), ("expected", *expected)];
+            bad("FIELD_INVALID", field, metadata.map(|(k, v)| (k, v.to_owned())).to_vec())
+        }
         E::Grid(e) => grid(e),
         E::VoxelNotANumber { index } => {
             bad("VOXEL_NOT_A_NUMBER", "chunk.data", vec![("index", index.to_string())])

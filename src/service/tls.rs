@@ -4,18 +4,25 @@ use super::config::{ConfigError, Secret, ServeConfig, readable};
 use super::error::RequestError;
 use sha2::{Digest, Sha256};
 use tonic::service::Interceptor;
-use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Request, Status};
 
-/// TLS as configured; `None` for plain text.
+/// TLS as configured, tried out; `None` for plain text.
 pub(super) fn server_tls(config: &ServeConfig) -> Result<Option<ServerTlsConfig>, ConfigError> {
     let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) else { return Ok(None) };
     let identity = Identity::from_pem(readable("tls_cert", cert)?, readable("tls_key", key)?);
-    let tls = ServerTlsConfig::new().identity(identity);
-    Ok(Some(match &config.tls_client_ca {
-        Some(ca) => tls.client_ca_root(Certificate::from_pem(readable("tls_client_ca", ca)?)),
-        None => tls,
-    }))
+    let mut tls = ServerTlsConfig::new().identity(identity);
+    if let Some(ca) = &config.tls_client_ca {
+        tls = tls.client_ca_root(Certificate::from_pem(readable("tls_client_ca", ca)?));
+    }
+    let broken = |e: tonic::transport::Error| ConfigError::Tls { reason: full_text(&e) };
+    Server::builder().tls_config(tls.clone()).map_err(broken)?;
+    Ok(Some(tls))
+}
+
+fn full_text(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |e| e.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Lets a request pass when it carries the token, or when none is needed.
