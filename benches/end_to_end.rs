@@ -23,7 +23,7 @@ fn main() {
     machine();
     println!("Model: {} (weights {}…).\n", model.config().name, &model.weights_sha256()[..12]);
     forward();
-    let spine = phantom::generate(&PhantomConfig { seed: 20261, ..PhantomConfig::default() }, 0).expect("phantom");
+    let spine = phantom::generate(&PhantomConfig { seed: 20261, prevalence: 1.0, ..PhantomConfig::default() }, 9).expect("phantom");
     volume("generated spine", &model, spine.ct);
     match s01() {
         Some(ct) => volume("S01, a real chest CT", &model, ct),

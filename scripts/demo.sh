@@ -12,8 +12,8 @@ mkdir -p "$out"
 
 say() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
 
-say "a synthetic spine with known fractures (seed 20261, never trained on)"
-"$program" phantom --seed 20261 --count 1 --prevalence 1 --format nifti,dicom -o "$out/phantom"
+say "a synthetic spine with known fractures (seed 20261, which training never saw)"
+"$program" phantom --seed 20261 --first 9 --prevalence 1 --format nifti,dicom -o "$out/phantom"
 
 say "the server"
 log=$out/server.log

@@ -24,8 +24,8 @@ fn names(dir: &Path) -> Vec<String> {
 fn a_generated_spine_through_the_server() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    spinefx(&["phantom", "--seed", "20261", "--prevalence", "1", "--format", "nifti,dicom", "-o", &at("set")]);
-    let spine = dir.path().join("set/phantom-20261-0");
+    spinefx(&["phantom", "--seed", "20261", "--first", "9", "--prevalence", "1", "--format", "nifti,dicom", "-o", &at("set")]);
+    let spine = dir.path().join("set/phantom-20261-9");
     let series = spine.join("dicom");
     let server = Server::start(&[]);
     let text =

@@ -37,6 +37,15 @@ enum Command {
     Models(models::Models),
 }
 
+/// The error and its causes, each once: most of ours already say what caused them.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |all, cause| match all.as_str() {
+        "" => cause,
+        said if said.contains(&cause) => all,
+        _ => format!("{all}: {cause}"),
+    })
+}
+
 /// Bad configuration or arguments, as BSD's sysexits calls it (EX_USAGE).
 const EXIT_USAGE: u8 = 64;
 
@@ -61,7 +70,7 @@ pub fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("spinefx: {e:#}");
+            eprintln!("spinefx: {}", sentence(&e));
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,6 @@
 //! `spinefx serve`: the server.
 
-use super::EXIT_USAGE;
+use super::{EXIT_USAGE, sentence};
 use crate::infer::DeviceChoice;
 use crate::pipeline::Store;
 use crate::service::config::LogFormat;
@@ -43,7 +43,7 @@ pub fn run(args: &Serve) -> ExitCode {
 }
 
 fn failed(e: &anyhow::Error, code: ExitCode) -> ExitCode {
-    eprintln!("spinefx: {e:#}");
+    eprintln!("spinefx: {}", sentence(e));
     code
 }
 

@@ -2,7 +2,7 @@
 
 use crate::monitor::{Monitor, Stage};
 use crate::postprocess::Finding;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub fn monitor(bar: &ProgressBar) -> Monitor {
 /// A table with right-aligned figures; the first `words` columns are text.
 pub fn table(header: &[&str], words: usize) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header.to_vec());
+    table.load_style(ASCII_MARKDOWN).set_header(header.to_vec());
     for column in table.column_iter_mut().skip(words) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -107,7 +107,7 @@ fn probability_file(
 
 fn volume_file(mask: &Volume<u8>, format: FileFormat, media_type: &str) -> Result<Artifact, PipelineError> {
     let bytes = itk::write_volume_bytes(mask, format)?;
-    Ok(Artifact::new(format!("mask.{}", format.extension()), media_type, bytes))
+    Ok(Artifact::new(format!("mask{}", format.extension()), media_type, bytes))
 }
 
 fn segmentation(made: &Made) -> Result<Artifact, SegError> {
