@@ -1,13 +1,13 @@
 //! Time per stage, peak memory and the forward pass alone, on a generated spine and, where it is
 //! present, on the real chest CT S01. Prints Markdown; `make bench` keeps it in docs/performance.md.
 
+use spinefx::dicom;
 use spinefx::infer::{DeviceChoice, InferOptions, Model, Place, Precision};
 use spinefx::monitor::Monitor;
 use spinefx::pipeline::{self, Input, Options, Output};
 use spinefx::preprocess::{self, Recipe};
 use spinefx::train::phantom::{self, PhantomConfig};
 use spinefx::volume::Volume;
-use spinefx::dicom;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,9 @@ fn main() {
     machine();
     println!("Model: {} (weights {}…).\n", model.config().name, &model.weights_sha256()[..12]);
     forward();
-    let spine = phantom::generate(&PhantomConfig { seed: 20261, prevalence: 1.0, ..PhantomConfig::default() }, 9).expect("phantom");
+    let spine =
+        phantom::generate(&PhantomConfig { seed: 20261, prevalence: 1.0, ..PhantomConfig::default() }, 9)
+            .expect("phantom");
     volume("generated spine", &model, spine.ct);
     match s01() {
         Some(ct) => volume("S01, a real chest CT", &model, ct),

@@ -105,7 +105,8 @@ async fn two_hundred_malformed_requests_then_a_good_one() {
     let server = Server::start(&[]);
     let before = segment(&server, good().0).await.unwrap();
     for n in 0..200_u32 {
-        let bytes: Vec<u8> = (0..500_u32).map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(n) >> 13) as u8).collect();
+        let bytes: Vec<u8> =
+            (0..500_u32).map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(n) >> 13) as u8).collect();
         let upload = match n % 3 {
             0 => Upload::File { format: spinefx::itk::FileFormat::NiftiGz, bytes },
             1 => Upload::File { format: spinefx::itk::FileFormat::MetaImage, bytes },

@@ -24,12 +24,23 @@ fn names(dir: &Path) -> Vec<String> {
 fn a_generated_spine_through_the_server() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    spinefx(&["phantom", "--seed", "20261", "--first", "9", "--prevalence", "1", "--format", "nifti,dicom", "-o", &at("set")]);
+    spinefx(&[
+        "phantom",
+        "--seed",
+        "20261",
+        "--first",
+        "9",
+        "--prevalence",
+        "1",
+        "--format",
+        "nifti,dicom",
+        "-o",
+        &at("set"),
+    ]);
     let spine = dir.path().join("set/phantom-20261-9");
     let series = spine.join("dicom");
     let server = Server::start(&[]);
-    let text =
-        spinefx(&["segment", series.to_str().unwrap(), "--server", &server.url, "-o", &at("remote")]);
+    let text = spinefx(&["segment", series.to_str().unwrap(), "--server", &server.url, "-o", &at("remote")]);
     assert!(text.contains("Research only"), "{text}");
     spinefx(&["segment", series.to_str().unwrap(), "-o", &at("local")]);
     let expected = names(&dir.path().join("local"));
@@ -107,6 +118,7 @@ fn a_real_chest_ct() {
         .args([&series, &out])
         .output()
         .unwrap();
-    let text = format!("{}{}", String::from_utf8_lossy(&judge.stdout), String::from_utf8_lossy(&judge.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&judge.stdout), String::from_utf8_lossy(&judge.stderr));
     assert!(judge.status.success(), "{text}");
 }

@@ -36,7 +36,8 @@ pub fn run(args: &Evaluate) -> anyhow::Result<()> {
     };
     let entries = evaluate::entries(&args.data, args.test_part_of)?;
     let bar = show::bar(entries.len(), "evaluate");
-    let report = evaluate::run(&model, &entries, &Monitor::default(), &mut |done, _| bar.set_position(done as u64))?;
+    let report =
+        evaluate::run(&model, &entries, &Monitor::default(), &mut |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     std::fs::create_dir_all(&args.output).with_context(|| args.output.display().to_string())?;
     let path = args.output.join("metrics.json");

@@ -16,7 +16,8 @@ pub struct Models {
 
 /// Prints a table.
 pub fn run(args: &Models) -> anyhow::Result<()> {
-    let store = Store::open(args.models.as_deref(), &DeviceChoice { place: Place::Cpu, ..DeviceChoice::default() })?;
+    let store =
+        Store::open(args.models.as_deref(), &DeviceChoice { place: Place::Cpu, ..DeviceChoice::default() })?;
     let mut table = show::table(&["model", "version", "weights", "plane", "spacing mm", "about"], 6);
     for model in store.all() {
         let config = model.config();

@@ -61,8 +61,12 @@ pub fn run(args: &Phantom) -> anyhow::Result<()> {
     };
     let usable = |mm: &f64| (0.3..=10.0).contains(mm);
     anyhow::ensure!(args.spacing.iter().all(usable), "--spacing must be 0.3 to 10 mm");
-    let config =
-        PhantomConfig { seed: args.seed, spacing_mm, prevalence: args.prevalence, ..PhantomConfig::default() };
+    let config = PhantomConfig {
+        seed: args.seed,
+        spacing_mm,
+        prevalence: args.prevalence,
+        ..PhantomConfig::default()
+    };
     let options = PhantomOptions {
         config,
         first: args.first,
@@ -73,7 +77,8 @@ pub fn run(args: &Phantom) -> anyhow::Result<()> {
     let bar = show::bar(args.count as usize, "phantom");
     let rows = phantom::run(&options, |done| bar.set_position(done))?;
     bar.finish_and_clear();
-    let mut table = show::table(&["phantom", "level", "kind", "site", "volume cm³", "centroid L, P, S mm"], 4);
+    let mut table =
+        show::table(&["phantom", "level", "kind", "site", "volume cm³", "centroid L, P, S mm"], 4);
     for row in &rows {
         let path = args.output.join(&row.id).join("truth.json");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;

@@ -124,7 +124,12 @@ fn local(args: &Segment) -> anyhow::Result<Answer> {
     let made = pipeline::segment(model, input, &options, &monitor);
     bar.finish_and_clear();
     let made = made?;
-    Ok(Answer { findings: made.findings, artifacts: made.artifacts, timings: made.timings, notes: made.notes })
+    Ok(Answer {
+        findings: made.findings,
+        artifacts: made.artifacts,
+        timings: made.timings,
+        notes: made.notes,
+    })
 }
 
 fn remote(args: &Segment, server: &str) -> anyhow::Result<Answer> {
@@ -161,7 +166,11 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 fn write(dir: &Path, artifact: &Artifact) -> anyhow::Result<()> {
     let name = Path::new(&artifact.name);
     let plain = name.file_name() == Some(name.as_os_str());
-    anyhow::ensure!(plain, "the server sent an output named {:?}, which is no plain file name", artifact.name);
+    anyhow::ensure!(
+        plain,
+        "the server sent an output named {:?}, which is no plain file name",
+        artifact.name
+    );
     let path = dir.join(name);
     std::fs::write(&path, &artifact.bytes).with_context(|| path.display().to_string())
 }

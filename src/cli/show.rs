@@ -9,8 +9,9 @@ use std::time::Duration;
 
 /// A bar that counts `total` units; silent where standard error is no terminal.
 pub fn bar(total: usize, what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix:>10} {bar:40.cyan} {pos}/{len} {msg} [{elapsed}<{eta}]")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{prefix:>10} {bar:40.cyan} {pos}/{len} {msg} [{elapsed}<{eta}]")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total as u64).with_style(style).with_prefix(what)
 }
 

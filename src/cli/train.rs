@@ -55,7 +55,10 @@ pub struct Train {
 
 /// Trains and shows how it goes.
 pub fn run(args: &Train) -> anyhow::Result<()> {
-    anyhow::ensure!(args.batch > 0 && args.plateau_patience > 0, "--batch and --plateau-patience must be at least 1");
+    anyhow::ensure!(
+        args.batch > 0 && args.plateau_patience > 0,
+        "--batch and --plateau-patience must be at least 1"
+    );
     let text = std::fs::read_to_string(&args.config).with_context(|| args.config.display().to_string())?;
     let model = ModelConfig::from_json(&text)?;
     std::fs::create_dir_all(&args.output).with_context(|| args.output.display().to_string())?;

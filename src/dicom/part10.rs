@@ -199,10 +199,10 @@ fn owned_text(token: &dicom_parser::dataset::DataToken) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn explicit(tag: [u8; 4], vr: &[u8; 2], length: u32, value: &[u8]) -> Vec<u8> {
+    fn explicit(tag: [u8; 4], vr: [u8; 2], length: u32, value: &[u8]) -> Vec<u8> {
         let mut out = tag.to_vec();
-        out.extend_from_slice(vr);
-        if matches!(vr, b"OW" | b"SQ") {
+        out.extend_from_slice(&vr);
+        if matches!(&vr, b"OW" | b"SQ") {
             out.extend_from_slice(&[0, 0]);
             out.extend_from_slice(&length.to_le_bytes());
         } else {
@@ -214,9 +214,9 @@ mod tests {
 
     #[test]
     fn a_claimed_length_reserves_nothing() {
-        let mut bytes = explicit([8, 0, 0x60, 0], b"CS", 2, b"CT");
-        bytes.extend(explicit([0x20, 0, 0x0e, 0], b"UI", 4, b"1.2\0"));
-        bytes.extend(explicit([0xe0, 0x7f, 0x10, 0], b"OW", 0xffff_fff0, b"abcd"));
+        let mut bytes = explicit([8, 0, 0x60, 0], *b"CS", 2, b"CT");
+        bytes.extend(explicit([0x20, 0, 0x0e, 0], *b"UI", 4, b"1.2\0"));
+        bytes.extend(explicit([0xe0, 0x7f, 0x10, 0], *b"OW", 0xffff_fff0, b"abcd"));
         let file = [vec![0; 128], b"DICM".to_vec(), bytes].concat();
         let Err(Refusal::Corrupt { reason, series_uid }) = parse(&file, 1 << 20) else { panic!() };
         assert!(reason.starts_with("cut short"), "{reason}");
@@ -225,9 +225,9 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded() {
-        let mut bytes = explicit([8, 0, 0x60, 0], b"CS", 2, b"CT");
+        let mut bytes = explicit([8, 0, 0x60, 0], *b"CS", 2, b"CT");
         for _ in 0..100_000 {
-            bytes.extend(explicit([8, 0, 0x40, 0x11], b"SQ", u32::MAX, &[]));
+            bytes.extend(explicit([8, 0, 0x40, 0x11], *b"SQ", u32::MAX, &[]));
             bytes.extend([0xfe, 0xff, 0x00, 0xe0, 0xff, 0xff, 0xff, 0xff]);
         }
         let file = [vec![0; 128], b"DICM".to_vec(), bytes].concat();

@@ -141,8 +141,7 @@ fn report(model: &Model, volumes: Vec<VolumeScore>) -> Report {
             *kinds.entry(volume.kinds.clone()).or_default() += volume.overlap;
         }
     }
-    let fractured: Vec<f64> =
-        volumes.iter().filter(|v| v.overlap.truth > 0).filter_map(|v| v.dsc).collect();
+    let fractured: Vec<f64> = volumes.iter().filter(|v| v.overlap.truth > 0).filter_map(|v| v.dsc).collect();
     let healthy: Vec<&VolumeScore> = volumes.iter().filter(|v| v.overlap.truth == 0).collect();
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let false_positives: Vec<f64> = healthy.iter().map(|v| v.false_positive_mm3).collect();

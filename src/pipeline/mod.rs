@@ -8,7 +8,7 @@ pub use encode::{Artifact, Output};
 pub use error::{ErrorKind, PipelineError};
 pub use store::Store;
 
-use crate::dicom::{ReadOptions, SeriesReader, Series, SourceSeries};
+use crate::dicom::{ReadOptions, Series, SeriesReader, SourceSeries};
 use crate::infer::{InferOptions, Model};
 use crate::itk::{self, FileFormat};
 use crate::monitor::{Monitor, Stage};
@@ -100,15 +100,12 @@ pub fn segment(
     let prepared = preprocess::prepare(&ct_hu, &recipe, monitor)?;
     clock.end(Stage::Preprocess);
 
-    let probabilities = match prepared {
-        Some(prepared) => {
-            let run = InferOptions { skip_empty: !options.keep_empty_slices };
-            Some(model.probabilities(&prepared.normalised, &prepared.gate, run, monitor)?)
-        }
-        None => {
-            notes.push(format!("no voxel reaches {} HU: there is no bone to look at", config.bone_hu));
-            None
-        }
+    let probabilities = if let Some(prepared) = prepared {
+        let run = InferOptions { skip_empty: !options.keep_empty_slices };
+        Some(model.probabilities(&prepared.normalised, &prepared.gate, run, monitor)?)
+    } else {
+        notes.push(format!("no voxel reaches {} HU: there is no bone to look at", config.bone_hu));
+        None
     };
     clock.end(Stage::Infer);
 
@@ -122,7 +119,8 @@ pub fn segment(
     };
     clock.end(Stage::Postprocess);
 
-    let made = encode::Made { model, ct_hu: &ct_hu, mask: &mask, findings: &findings, series: series.as_ref() };
+    let made =
+        encode::Made { model, ct_hu: &ct_hu, mask: &mask, findings: &findings, series: series.as_ref() };
     let artifacts = encode::artifacts(&made, probabilities.as_ref(), &options.outputs, &mut notes, monitor)?;
     clock.end(Stage::Encode);
     Ok(Segmentation { mask, findings, source: series, artifacts, timings: clock.timings, notes })

@@ -92,7 +92,9 @@ pub enum TrainError {
     #[error(transparent)]
     Dataset(#[from] DatasetError),
     /// No training or validation slice shows a fracture.
-    #[error("the {part} patients have {positive} slices with a fracture and {negative} without; both are needed")]
+    #[error(
+        "the {part} patients have {positive} slices with a fracture and {negative} without; both are needed"
+    )]
     NothingToLearn {
         /// "training" or "validation".
         part: &'static str,
