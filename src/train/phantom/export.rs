@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Phantom, PhantomConfig, generate};
+use crate::dicom::{SyntheticPatient, WriteError, write_ct_series};
 use crate::itk::{ItkError, write_volume};
 use crate::volume::GridError;
 
@@ -30,6 +31,9 @@ pub enum ExportError {
         /// Why.
         source: std::io::Error,
     },
+    /// The series could not be written.
+    #[error(transparent)]
+    Dicom(#[from] WriteError),
     /// The truth could not be written as JSON.
     #[error("cannot write the truth: {0}")]
     Json(#[from] serde_json::Error),
@@ -44,6 +48,8 @@ pub enum ExportError {
 pub enum Format {
     /// `ct.nii.gz`, `fracture.nii.gz`, `gap.nii.gz`, `vertebrae.nii.gz`.
     Nifti,
+    /// `dicom/`, a CT series.
+    Dicom,
 }
 
 /// A set to make.
@@ -99,6 +105,7 @@ pub fn export(phantom: &Phantom, dir: &Path, formats: &[Format]) -> Result<PathB
     for format in formats {
         match format {
             Format::Nifti => write_nifti(phantom, &folder)?,
+            Format::Dicom => write_dicom(phantom, &folder)?,
         }
     }
     let path = folder.join("truth.json");
@@ -113,6 +120,11 @@ fn write_nifti(phantom: &Phantom, folder: &Path) -> Result<(), ExportError> {
     write_volume(&phantom.gap, &folder.join("gap.nii.gz"))?;
     write_volume(&phantom.vertebrae, &folder.join("vertebrae.nii.gz"))?;
     Ok(())
+}
+
+fn write_dicom(phantom: &Phantom, folder: &Path) -> Result<(), ExportError> {
+    let patient = SyntheticPatient { number: phantom.truth.index as u32, seed: name(phantom) };
+    Ok(write_ct_series(&phantom.ct, &patient, &folder.join("dicom"))?)
 }
 
 fn name(phantom: &Phantom) -> String {
