@@ -27,12 +27,6 @@ pub struct Arch {
     high: Vec3,
 }
 
-impl PartialEq for Strut {
-    fn eq(&self, other: &Self) -> bool {
-        self.a == other.a && self.b == other.b && self.radius == other.radius
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Pedicle,

@@ -96,7 +96,7 @@ impl Body {
         let [x, y, z] = p;
         let [upper0, lower0, upper, lower] = self.plates(x, y, noise);
         let half = ((upper - lower) / 2.0).max(1.0);
-        let level = ((z - (upper + lower) / 2.0) / half).clamp(-1.0, 1.0);
+        let level = ((z - f32::midpoint(upper, lower)) / half).clamp(-1.0, 1.0);
         let bay = (1.0 - (x / (0.8 * self.half[0])).powi(2)).max(0.0);
         let hollow = self.hollow_mm * bay * (y / self.half[1]).clamp(0.0, 1.0);
         let side = superellipse(x, y + hollow, self.half) - self.outward(p, level, [upper, lower], noise);

@@ -17,7 +17,7 @@ pub const fn range(lo: f32, hi: f32) -> Range {
 }
 
 /// What the generator draws from. Lengths in mm, densities in HU, angles in degrees, shares 0–1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ranges {
     /// The patient and the spine's course.
@@ -32,19 +32,6 @@ pub struct Ranges {
     pub tissue: TissueRanges,
     /// The scanner.
     pub acquisition: AcquisitionRanges,
-}
-
-impl Default for Ranges {
-    fn default() -> Self {
-        Self {
-            patient: PatientRanges::default(),
-            vertebra: VertebraRanges::default(),
-            confounder: ConfounderRanges::default(),
-            fracture: FractureRanges::default(),
-            tissue: TissueRanges::default(),
-            acquisition: AcquisitionRanges::default(),
-        }
-    }
 }
 
 macro_rules! ranges {

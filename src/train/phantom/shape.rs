@@ -89,7 +89,7 @@ pub fn superellipse(x: f32, y: f32, half: [f32; 2]) -> f32 {
 
 /// A bar: the segment a–b, thickened upwards and downwards by `half_height` and then all round by a
 /// radius that changes from end to end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Strut {
     /// One end.
     pub a: Vec3,
@@ -132,8 +132,7 @@ mod tests {
 
     #[test]
     fn distances_are_zero_on_the_outline_and_have_slope_one() {
-        let shapes: [fn(f32, f32, [f32; 2]) -> f32; 2] = [ellipse, superellipse];
-        for shape in shapes {
+        for shape in [ellipse, superellipse as fn(f32, f32, [f32; 2]) -> f32] {
             assert!(shape(20.0, 0.0, [20.0, 15.0]).abs() < 1e-4);
             let slope = shape(0.0, 15.1, [20.0, 15.0]) - shape(0.0, 14.9, [20.0, 15.0]);
             assert!((slope - 0.2).abs() < 0.01, "{slope}");
