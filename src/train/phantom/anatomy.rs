@@ -145,8 +145,8 @@ fn place(vertebrae: &mut [Vertebra], start: usize, course: &Course) {
             if next >= vertebrae.len() {
                 break;
             }
-            let own = vertebrae[n].rests()[usize::from(!upwards)];
-            let other = vertebrae[next].rests()[usize::from(upwards)];
+            let own = vertebrae[n].body.rests()[usize::from(!upwards)];
+            let other = vertebrae[next].body.rests()[usize::from(upwards)];
             let disc = vertebrae[if upwards { n } else { next }].disc_mm;
             bend += sign * vertebrae[if upwards { n } else { next }].kyphosis();
             let up = vertebrae[n].pose.axes[2];

@@ -9,8 +9,10 @@ use super::shape::{Strut, Vec3, smooth_min};
 pub struct Frame {
     /// Half width and half depth of the body.
     pub half: [f32; 2],
-    /// Height of the body and of the disc above it.
+    /// Height of the body, as compressed.
     pub height: f32,
+    /// Height of the middle of what is left of it over the body's origin.
+    pub lift: f32,
     /// Height of the disc above.
     pub disc: f32,
     /// 0 for T9 and above, 1 for L3 and below: how lumbar the shape is.
@@ -44,7 +46,7 @@ const WAVE_MM: f32 = 0.7;
 impl Arch {
     /// Draws the posterior elements that fit a body.
     pub fn draw(stream: &mut Stream, frame: &Frame, widening_mm: f32) -> Self {
-        let Frame { half: [a, b], height: h, disc, lumbar } = *frame;
+        let Frame { half: [a, b], height: h, disc, lumbar, .. } = *frame;
         let mut vary = |value: f32, share: f32| value * (1.0 + stream.around(share));
         let pedicle = vary(3.4 + 0.9 * lumbar, 0.12);
         let span = vary(a * 0.69, 0.04);
@@ -69,8 +71,9 @@ impl Arch {
             (Part::Inferior, strut(isthmus, inferior, 1.5, [3.7, 3.3])),
             (Part::Lamina, strut(isthmus, roof, 0.20 * h, [3.2, 2.9])),
             (Part::Transverse, strut([span + 3.0, b + 12.0, 0.15 * h], wing_tip, 2.0, [3.6, 2.8])),
-            (Part::Spinous, strut(roof, tip, 0.10 * h + 3.0 * lumbar, [2.7, 3.3])),
+            (Part::Spinous, strut(roof, tip, 0.12 * h + 4.0 * lumbar, [2.7, 3.3])),
         ];
+        let struts = struts.map(|(part, strut)| (part, strut.lifted(frame.lift)));
         let noise_shift = [stream.around(30.0), stream.around(30.0), stream.around(30.0)];
         let (low, high) = bounds(&struts);
         Self { struts, widening_mm, noise_shift, low, high }

@@ -75,6 +75,15 @@ impl Body {
         flat.hypot(self.height / 2.0 + 2.0)
     }
 
+    /// Height from the origin up to the upper and down to the lower plate after the damage, on the
+    /// rim, which is where discs and neighbours rest.
+    pub fn rests(&self) -> [f32; 2] {
+        let half = self.height / 2.0;
+        let Some(damage) = self.damage else { return [half, half] };
+        let loss = damage.settled_loss() * self.height;
+        [half - loss * damage.upper_share, half - loss * (1.0 - damage.upper_share)]
+    }
+
     /// The body at a point, with a retropulsed fragment.
     pub fn sample(&self, p: Vec3, noise: &NoiseBlock) -> BodySample {
         let main = self.intact(p, noise);
@@ -120,7 +129,7 @@ impl Body {
         let mut plates = [0, 1].map(|n| self.height * (0.5 - self.concavity[n] * dome) - wedge);
         if let Some(node) = self.schmorl {
             let away = (x - node.centre[0]).hypot(y - node.centre[1]) / node.radius_mm;
-            plates[usize::from(!node.upper)] -= node.depth_mm * (1.0 - smooth_step(0.55, 1.0, away));
+            plates[usize::from(!node.upper)] -= node.depth_mm * (1.0 - smooth_step(0.25, 1.0, away));
         }
         let before = [plates[0], -plates[1]];
         let Some(damage) = self.damage else { return [before[0], before[1], before[0], before[1]] };

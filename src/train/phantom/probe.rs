@@ -97,12 +97,12 @@ impl Probe<'_> {
 
     fn density(&self, vertebra: &Vertebra, outline: &Outline, cover: f32) -> f32 {
         let in_body = outline.d_body < 0.0 && outline.body.is_some();
-        let thickness = vertebra.shell_mm[usize::from(!in_body)];
-        let inner = coverage(outline.d + thickness, self.width_mm);
         let origin = outline.body.filter(|_| in_body).map_or(outline.local, |sample| sample.origin);
         let grain = [0, 1, 2].map(|n| origin[n] + vertebra.body.noise_shift[n]);
         let fine = self.noise.at([grain[0], grain[1], grain[2] / vertebra.grain], 0.75);
         let coarse = self.noise.at(grain, 3.5);
+        let thickness = cortex_mm(vertebra, outline.body.filter(|_| in_body), coarse);
+        let inner = coverage(outline.d + thickness, self.width_mm);
         let mut core = vertebra.cancellous_hu * (1.0 + vertebra.texture * fine + 0.07 * coarse);
         match outline.body.filter(|_| in_body) {
             Some(sample) => {
@@ -151,4 +151,12 @@ fn vein_hu(vertebra: &Vertebra, p: Vec3) -> f32 {
     let back = smooth_step(-0.1, 0.8, p[1] / body.half[1]);
     let wide = 0.12 * body.half[0] + 0.25 * (p[1] + 0.1 * body.half[1]).max(0.0);
     body.basivertebral_hu * back * (-(p[2] / 1.7).powi(2) - (p[0] / wide).powi(2)).exp()
+}
+
+/// Thickness of the cortex: endplates are thicker than the walls of a body, and none is even.
+fn cortex_mm(vertebra: &Vertebra, body: Option<BodySample>, coarse: f32) -> f32 {
+    let uneven = (1.0 + 0.35 * coarse).clamp(0.4, 1.8);
+    let Some(sample) = body else { return vertebra.shell_mm[1] * uneven };
+    let plate = sample.under[0].min(sample.under[1]);
+    vertebra.shell_mm[0] * uneven * mix(1.25, 0.7, smooth_step(1.5, 3.5, plate))
 }

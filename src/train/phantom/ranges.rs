@@ -54,7 +54,7 @@ ranges! {
         /// Half the body's width, left to right.
         half_width_mm: 20.5, 25.0;
         /// Half the body's depth, front to back.
-        half_depth_mm: 15.0, 17.8;
+        half_depth_mm: 15.5, 18.0;
         /// Height of the body.
         height_mm: 25.0, 29.5;
         /// Height of a lumbar disc.

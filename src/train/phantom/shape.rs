@@ -112,6 +112,13 @@ impl Strut {
         length(off) - mix(self.radius[0], self.radius[1], t)
     }
 
+    /// Moved along z.
+    #[must_use]
+    pub fn lifted(self, by: f32) -> Self {
+        let up = [0.0, 0.0, by];
+        Self { a: add(self.a, up), b: add(self.b, up), ..self }
+    }
+
     /// The point at share `t` of the way.
     pub fn at(&self, t: f32) -> Vec3 {
         add(self.a, scale(sub(self.b, self.a), t))

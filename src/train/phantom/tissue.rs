@@ -104,7 +104,7 @@ impl Tissue {
         let shifted = [0, 1, 2].map(|n| p[n] + self.noise_shift[n]);
         let wave = noise.at(shifted, 9.0);
         let mut hu = self.fat_hu + 5.0 * wave;
-        if y < section.half[1] + 12.0 {
+        if y < section.half[1] + 45.0 {
             hu = self.abdomen(hu, [x, y], shifted, noise);
         }
         hu = self.muscles(hu, [x, y], section, (wave, noise.at(shifted, 2.2)));
@@ -127,9 +127,11 @@ impl Tissue {
         for at in &self.kidneys {
             let taper = (1.0 - ((z - at[2]) / 52.0).powi(2)).max(0.0).sqrt();
             let d = ellipse(x - at[0], y - at[1], [24.0 * taper + 0.01, 29.0 * taper + 0.01]);
-            let sinus = smooth_step(-13.0, -16.0, d);
+            let hilum = at[0].signum() * (x - at[0]);
+            let sinus = ellipse(hilum + 14.0, y - at[1] + 4.0, [15.0 * taper + 0.01, 8.0]);
+            let sinus = coverage(sinus + 2.5 * noise.at(shifted, 3.5), 3.0) * smooth_step(0.4, 0.7, taper);
             let share = if taper > 0.05 { coverage(d + 0.8 * noise.at(shifted, 6.0), 1.5) } else { 0.0 };
-            hu = mix(hu, mix(self.organ_hu, fat, 0.8 * sinus), share);
+            hu = mix(hu, mix(self.organ_hu, fat, 0.85 * sinus), share);
         }
         hu
     }
@@ -149,7 +151,9 @@ impl Tissue {
         let streaks = smooth_step(1.2 - 1.4 * self.infiltration, 2.0, streak + 0.6 * wave);
         let lean = self.muscle_hu + 4.0 * streak;
         let fatty = if y > b { 0.75 * streaks } else { 0.2 * streaks };
-        let wall = coverage((side - 90.0).abs() - 9.0 + 2.0 * wave, 1.5) * smooth_step(60.0, 50.0, y);
+        // The side wall of the trunk bends in towards the back and meets the muscles there.
+        let bend = 0.012 * (y - b).max(0.0).powi(2);
+        let wall = coverage((side + bend - 92.0).abs() - 8.0 + 2.0 * wave, 1.5) * smooth_step(62.0, 58.0, y);
         let share = coverage(d, 1.5).max(0.9 * wall);
         mix(under, mix(lean, self.fat_hu, fatty), share)
     }
@@ -200,8 +204,9 @@ impl Tissue {
         let ring = smooth_step(-9.0, -2.0, side);
         let mut hu = self.disc_hu + 18.0 * ring;
         if lower.vacuum {
-            let lens = ((x / 13.0).powi(2) + ((y + 2.0) / 8.0).powi(2)).sqrt() * 6.0 - 6.0;
-            let middle = (above - below).abs() / 2.0 - 1.3;
+            let lens = ellipse(x - 0.4 * self.aorta.left, y + 2.0, [13.0, 8.0]);
+            let thick = (0.25 * -lens).clamp(0.0, 1.1) + 0.25 * ((0.7 * x).sin() + (0.9 * y).sin());
+            let middle = (above - below).abs() / 2.0 - thick;
             hu = mix(hu, -650.0, coverage(lens.max(middle), 1.0));
         }
         (hu, share)
@@ -211,5 +216,5 @@ impl Tissue {
 /// Height of a plate over the vertebra's middle from which on a disc can fill; a broken plate may be
 /// anywhere.
 fn rim(vertebra: &Vertebra, plate: usize) -> f32 {
-    if vertebra.body.damage.is_some() { 0.0 } else { vertebra.rests()[plate] }
+    if vertebra.body.damage.is_some() { 0.0 } else { vertebra.body.rests()[plate] }
 }

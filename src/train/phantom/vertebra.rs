@@ -127,7 +127,10 @@ impl Vertebra {
         }
         body.damage = (damage_kind != FractureKind::Linear).then_some(damage);
         let lumbar = (1.0 - level.above_l3() / 5.0).clamp(0.0, 1.0);
-        let frame = Frame { half: body.half, height: body.height, disc: disc_mm, lumbar };
+        // The posterior elements sink with the body, so that pedicles and joints still meet.
+        let [up, down] = body.rests();
+        let lift = (up - down) / 2.0;
+        let frame = Frame { half: body.half, height: up + down, lift, disc: disc_mm, lumbar };
         let widening = body.damage.map_or(0.0, |d| d.widening_mm);
         let arch = Arch::draw(stream, &frame, widening);
         let fracture = draw_fracture(stream, &level, (&body, &arch), ranges);
@@ -148,15 +151,6 @@ impl Vertebra {
             body,
             arch,
         }
-    }
-
-    /// Height from the origin up to the upper and down to the lower plate after the damage, on the
-    /// rim, which is where discs and neighbours rest.
-    pub fn rests(&self) -> [f32; 2] {
-        let half = self.body.height / 2.0;
-        let Some(damage) = self.body.damage else { return [half, half] };
-        let loss = damage.settled_loss() * self.body.height;
-        [half - loss * damage.upper_share, half - loss * (1.0 - damage.upper_share)]
     }
 
     /// Angle (mm per mm, forward) by which a wedge bends the spine above it.
