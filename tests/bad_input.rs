@@ -48,12 +48,12 @@ async fn bad_dicom_is_refused_by_name_and_the_server_goes_on() {
     let Some(folder) = shared("S07_bad_inputs/real") else { return };
     let server = Server::start(&[]);
     for (file, code, wanted) in [
-        ("MR_small.dcm", "FAILED_PRECONDITION", "DICOM_NOT_CT"),
-        ("rtstruct.dcm", "FAILED_PRECONDITION", "DICOM_NOT_CT"),
-        ("test-SR.dcm", "FAILED_PRECONDITION", "DICOM_NOT_CT"),
-        ("MR_truncated.dcm", "FAILED_PRECONDITION", "DICOM_NOT_CT"),
-        ("no-pixel-data.dcm", "FAILED_PRECONDITION", "DICOM_NOT_CT"),
-        ("no-pixel-spacing.dcm", "FAILED_PRECONDITION", "DICOM_NOT_CT"),
+        ("MR_small.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
+        ("rtstruct.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
+        ("test-SR.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
+        ("MR_truncated.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
+        ("no-pixel-data.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
+        ("no-pixel-spacing.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
     ] {
         let (found_code, found, message) = reason(segment(&server, one_file(&folder.join(file))).await, file);
         assert_eq!((found_code.as_str(), found.as_str()), (code, wanted), "{file}: {message}");
@@ -72,10 +72,10 @@ async fn text_and_nothing_are_refused() {
         b"no DICOM at all".to_vec(),
     ))));
     let (code, found, message) = reason(segment(&server, text).await, "text");
-    assert_eq!((code.as_str(), found.as_str()), ("INVALID_ARGUMENT", "DICOM_NONE"), "{message}");
+    assert_eq!((code.as_str(), found.as_str()), ("InvalidArgument", "DICOM_NONE"), "{message}");
     let garbage = Upload::File { format: spinefx::itk::FileFormat::Nrrd, bytes: vec![7; 1000] };
     let (code, found, message) = reason(segment(&server, garbage).await, "garbage");
-    assert_eq!(code, "INVALID_ARGUMENT", "{found} {message}");
+    assert_eq!(code, "InvalidArgument", "{found} {message}");
     // A header that claims 2 GiB of voxels with a kilobyte behind it.
     let header = "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 1024 1024 1024\n\
         space directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\nencoding: raw\nendian: little\n\n";
@@ -83,7 +83,7 @@ async fn text_and_nothing_are_refused() {
     bytes.extend([0; 1024]);
     let claim = Upload::File { format: spinefx::itk::FileFormat::Nrrd, bytes };
     let (code, found, message) = reason(segment(&server, claim).await, "2 GiB claim");
-    assert!(code == "RESOURCE_EXHAUSTED" || code == "INVALID_ARGUMENT", "{code} {found} {message}");
+    assert!(code == "ResourceExhausted" || code == "InvalidArgument", "{code} {found} {message}");
     assert!(message.contains("claims"), "{message}");
     segment(&server, good().0).await.unwrap();
 }
@@ -113,7 +113,7 @@ async fn two_hundred_malformed_requests_then_a_good_one() {
             _ => Upload::instances(std::iter::once(Ok::<_, std::io::Error>((format!("{n}.dcm"), bytes)))),
         };
         let (code, found, message) = reason(segment(&server, upload).await, "malformed");
-        assert!(!["INTERNAL", "UNKNOWN"].contains(&code.as_str()), "{n}: {code} {found} {message}");
+        assert!(!["Internal", "Unknown"].contains(&code.as_str()), "{n}: {code} {found} {message}");
     }
     let after = segment(&server, good().0).await.unwrap();
     assert_eq!(after.artifacts, before.artifacts);

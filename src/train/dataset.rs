@@ -183,7 +183,8 @@ mod tests {
         let mut lines = String::from("id,ct,mask,kinds\n");
         for n in 0..20 {
             // Two volumes each: both must land on the same side.
-            write!(lines, "p{n:02},p{n}/a.nii.gz,p{n}/am.nii.gz,\np{n:02},p{n}/b.nii.gz,p{n}/bm.nii.gz,\n").unwrap();
+            write!(lines, "p{n:02},p{n}/a.nii.gz,p{n}/am.nii.gz,\np{n:02},p{n}/b.nii.gz,p{n}/bm.nii.gz,\n")
+                .unwrap();
         }
         std::fs::write(dir.path().join("index.csv"), lines).unwrap();
         let split = super::split(dir.path(), 7).unwrap();
