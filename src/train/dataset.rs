@@ -175,11 +175,11 @@ pub fn uniform(rng: &mut ChaCha12Rng, low: f64, high: f64) -> f64 {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+    use std::fmt::Write as _;
 
     #[test]
     fn a_split_keeps_patients_apart_and_repeats() {
         let dir = tempfile::tempdir().unwrap();
-        use std::fmt::Write as _;
         let mut lines = String::from("id,ct,mask,kinds\n");
         for n in 0..20 {
             // Two volumes each: both must land on the same side.

@@ -55,7 +55,7 @@ fn volume(input: Input) -> Volume<i16> {
         Input::File { bytes, .. } => bytes.into_iter().map(i16::from).collect(),
         Input::Instances(all) => all.into_iter().flat_map(|(_, bytes)| bytes).map(i16::from).collect(),
         #[allow(unreachable_patterns, reason = "other inputs do not come over gRPC")]
-        _ => unreachable!(),
+        Input::Series(_) => unreachable!(),
     };
     Volume::new(Grid::axis_aligned([row.len(), 1, 1], [1.0; 3], [0.0; 3]).unwrap(), row).unwrap()
 }
