@@ -176,7 +176,7 @@ impl Model {
 
     /// One forward pass: `tiles` holds `batch` tiles of the model's size, one after the other, and
     /// becomes their probabilities.
-    pub(super) fn forward(&self, tiles: &mut [f32], batch: usize) -> Result<(), InferError> {
+    pub fn forward(&self, tiles: &mut [f32], batch: usize) -> Result<(), InferError> {
         let [rows, columns] = self.config.tile_vox;
         let pass = || -> Result<Result<(), NetworkError>, tch::TchError> {
             let _guard = tch::no_grad_guard();

@@ -176,6 +176,7 @@ impl Server {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         let v1 = InterceptedService::new(builder().build_v1()?, self.auth.clone());
         let v1alpha = InterceptedService::new(builder().build_v1alpha()?, self.auth.clone());
