@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Flags of `serve`, each also an environment variable. What is absent here comes from the file, else
-/// from [`ServeConfig::default`].
+/// from [`super::ServeConfig`].
 #[derive(Debug, Clone, Default, Args, Serialize)]
 pub struct ServeArgs {
     /// TOML file with any of these settings, named like the flags with _ for -

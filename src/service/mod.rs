@@ -1,7 +1,7 @@
 //! The segmentation-plugin protocol over gRPC: the only place that knows of transport.
 //!
-//! [`server`] binds and stops, [`segplugin`] has the RPCs, [`session`] the course of one SegmentVolume,
-//! [`upload`] what the client sends, [`convert`] messages ↔ domain types, [`error`] and [`status`] what goes
+//! [`server`] binds and stops, `segplugin` has the RPCs, `session` the course of one SegmentVolume,
+//! `upload` what the client sends, [`convert`] messages ↔ domain types, `error` and `status` what goes
 //! wrong, [`config`] the settings and [`ServeArgs`] their flags, [`manifest`] what the plugin says of itself, [`client`] the other side.
 
 mod args;
