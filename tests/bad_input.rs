@@ -51,9 +51,10 @@ async fn bad_dicom_is_refused_by_name_and_the_server_goes_on() {
         ("MR_small.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
         ("rtstruct.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
         ("test-SR.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
-        ("MR_truncated.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
+        ("MR_truncated.dcm", "InvalidArgument", "DICOM_CORRUPT"),
         ("no-pixel-data.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
         ("no-pixel-spacing.dcm", "FailedPrecondition", "DICOM_NOT_CT"),
+        ("no_meta.dcm", "InvalidArgument", "DICOM_NONE"),
     ] {
         let (found_code, found, message) = reason(segment(&server, one_file(&folder.join(file))).await, file);
         assert_eq!((found_code.as_str(), found.as_str()), (code, wanted), "{file}: {message}");

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The project's folder.
 pub fn root() -> &'static Path {
@@ -29,15 +30,20 @@ pub fn spinefx(args: &[&str]) -> String {
     text
 }
 
+/// One server at a time: several, each with a thread per core, slow each other down tenfold.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// A running `spinefx serve`; killed when dropped.
 pub struct Server {
     pub child: Child,
     pub url: String,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Server {
     /// Starts it on a free port and waits until it listens.
     pub fn start(args: &[&str]) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = Command::new(env!("CARGO_BIN_EXE_spinefx"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(args)
@@ -56,7 +62,7 @@ impl Server {
         // Keeps reading, or a full pipe would stop the server.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         let address = address.unwrap_or_else(|| panic!("the server did not start: {seen:#?}"));
-        Self { child, url: format!("http://{address}") }
+        Self { child, url: format!("http://{address}"), _turn: turn }
     }
 }
 
