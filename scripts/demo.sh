@@ -16,17 +16,9 @@ say "a synthetic spine with known fractures (seed 20261, which training never sa
 "$program" phantom --seed 20261 --first 9 --prevalence 1 --format nifti,dicom -o "$out/phantom"
 
 say "the server"
+. "$(dirname "$0")/start-server.sh"
 log=$out/server.log
-"$program" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
-server=$!
-trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null || true' EXIT
-for _ in $(seq 120); do
-  address=$(sed -nE 's/.*listening on (127\.0\.0\.1:[0-9]+).*/\1/p' "$log" | head -n 1)
-  [ -n "$address" ] && break
-  kill -0 "$server" 2>/dev/null || { cat "$log"; exit 1; }
-  sleep 0.5
-done
-[ -n "$address" ] || { echo "the server did not start within a minute:"; cat "$log"; exit 1; }
+start_server "$program" "$log"
 echo "listening on $address (log: $log)"
 url=http://$address
 

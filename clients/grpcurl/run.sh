@@ -7,17 +7,11 @@ program=$(realpath "$1")
 cd "$(dirname "$0")"
 command -v grpcurl >/dev/null || { echo "grpcurl is missing: run scripts/setup.sh --test" >&2; exit 1; }
 
+. ../../scripts/start-server.sh
 log=$(mktemp)
-"$program" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -f "$log"' EXIT
-for _ in $(seq 120); do
-  SPINEFX=$(sed -nE 's/.*listening on (127\.0\.0\.1:[0-9]+).*/\1/p' "$log" | head -n 1)
-  [ -n "$SPINEFX" ] && break
-  sleep 0.5
-done
-[ -n "$SPINEFX" ] || { cat "$log" >&2; exit 1; }
-export SPINEFX
+start_server "$program" "$log"
+rm -f "$log"
+export SPINEFX=$address
 
 passed=0
 expect() { # name, wanted exit status (0 or 1 for any failure), patterns that the answer must hold
