@@ -5,7 +5,7 @@ use spinefx::dicom;
 use spinefx::infer::{DeviceChoice, InferOptions, Model, Place, Precision};
 use spinefx::monitor::Monitor;
 use spinefx::pipeline::{self, Input, Options, Output};
-use spinefx::preprocess::{self, Recipe};
+use spinefx::preprocess;
 use spinefx::train::phantom::{self, PhantomConfig};
 use spinefx::volume::Volume;
 use std::collections::BTreeSet;
@@ -117,15 +117,9 @@ fn volume(name: &str, model: &Model, ct_hu: Volume<i16>) {
 
 /// What leaving out tiles without bone saves: the ratio in one run.
 fn skipping(model: &Model, ct_hu: &Volume<i16>) {
-    let config = model.config();
-    let recipe = Recipe {
-        spacing_mm: config.spacing_mm,
-        window_hu: config.window_hu,
-        bone_hu: config.bone_hu,
-        bone_margin_mm: config.bone_margin_mm,
-    };
     let monitor = Monitor::default();
-    let prepared = preprocess::prepare(ct_hu, &recipe, &monitor).expect("prepare").expect("bone");
+    let prepared =
+        preprocess::prepare(ct_hu, &model.config().recipe(), &monitor).expect("prepare").expect("bone");
     let time = |skip_empty| {
         let started = Instant::now();
         let p =

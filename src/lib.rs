@@ -18,6 +18,7 @@ pub mod monitor;
 pub mod network;
 pub mod overlay;
 pub mod pipeline;
+pub mod plane;
 pub mod postprocess;
 pub mod preprocess;
 pub mod service;

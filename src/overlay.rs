@@ -4,6 +4,7 @@
 //! left, anterior is up (axial) or left (sagittal), superior is up.
 
 use crate::itk::{self, ItkError};
+use crate::plane::Plane;
 use crate::postprocess::Finding;
 use crate::volume::{Grid, Volume};
 use image::imageops::FilterType;
@@ -42,27 +43,8 @@ pub enum OverlayError {
     Png(#[from] image::ImageError),
 }
 
-#[derive(Clone, Copy)]
-enum View {
-    Axial,
-    Sagittal,
-    Coronal,
-}
-
-impl View {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Axial, "axial"), (Self::Sagittal, "sagittal"), (Self::Coronal, "coronal")];
-
-    /// Volume axes that run across and down the picture, and the one that it is cut along. Down a
-    /// sagittal or coronal picture S falls, so that axis is walked backwards.
-    fn axes(self) -> (usize, usize, usize, bool) {
-        match self {
-            Self::Axial => (0, 1, 2, false),
-            Self::Sagittal => (1, 2, 0, true),
-            Self::Coronal => (0, 2, 1, true),
-        }
-    }
-}
+/// The order of a finding's pictures.
+const VIEWS: [Plane; 3] = [Plane::Axial, Plane::Sagittal, Plane::Coronal];
 
 /// Pictures through every finding, or through the middle of the CT when there is none.
 pub fn overlays(
@@ -82,9 +64,9 @@ pub fn overlays(
     }
     let mut pictures = Vec::new();
     for (name, at) in cuts {
-        for (view, view_name) in View::ALL {
-            let png = draw(&ct_hu, &mask, view, nearest(ct_hu.grid(), at))?;
-            pictures.push(Overlay { name: format!("{name}-{view_name}.png"), png });
+        for plane in VIEWS {
+            let png = draw(&ct_hu, &mask, plane, plane.slice_of(nearest(ct_hu.grid(), at)))?;
+            pictures.push(Overlay { name: format!("{name}-{}.png", plane.name()), png });
         }
     }
     Ok(pictures)
@@ -94,26 +76,19 @@ fn nearest(grid: &Grid, index: [f64; 3]) -> [usize; 3] {
     std::array::from_fn(|a| index[a].round().clamp(0.0, (grid.size()[a] - 1) as f64) as usize)
 }
 
-fn draw(ct_hu: &Volume<i16>, mask: &Volume<u8>, view: View, at: [usize; 3]) -> Result<Vec<u8>, OverlayError> {
-    let (across, down, normal, flipped) = view.axes();
+fn draw(ct_hu: &Volume<i16>, mask: &Volume<u8>, plane: Plane, slice: usize) -> Result<Vec<u8>, OverlayError> {
     let (size, spacing) = (ct_hu.grid().size(), ct_hu.grid().spacing_mm());
-    let voxel = |x: usize, y: usize| {
-        let mut index = at;
-        index[across] = x;
-        index[down] = if flipped { size[down] - 1 - y } else { y };
-        index[normal] = at[normal];
-        index
-    };
-    let (width, height) = (size[across] as u32, size[down] as u32);
+    let voxel = |x: usize, y: usize| plane.voxel(size, slice, [y, x]);
+    let [height, width] = plane.slice_size(size).map(|n| n as u32);
     let grey = RgbImage::from_fn(width, height, |x, y| {
         let hu = f64::from(ct_hu.at(voxel(x as usize, y as usize)));
         let level = ((hu - WINDOW_HU[0]) / WINDOW_HU[1] + 0.5).clamp(0.0, 1.0) * 255.0;
         Rgb([level as u8; 3])
     });
     // Millimetres decide the shape: anisotropic voxels must not squash the patient.
-    let mm = [f64::from(width) * spacing[across], f64::from(height) * spacing[down]];
+    let mm = plane.axes().map(|axis| size[axis] as f64 * spacing[axis]);
     let scale = LONGER_SIDE / mm[0].max(mm[1]);
-    let [out_w, out_h] = mm.map(|m| ((m * scale).round() as u32).max(1));
+    let [out_h, out_w] = mm.map(|m| ((m * scale).round() as u32).max(1));
     let mut picture = image::imageops::resize(&grey, out_w, out_h, FilterType::Triangle);
     let inside = |x: u32, y: u32| {
         let back = |p: u32, out: u32, n: u32| ((p as usize * n as usize) / out as usize).min(n as usize - 1);

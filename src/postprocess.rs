@@ -1,9 +1,8 @@
 //! The network's probabilities → a mask on the source's own grid, and the findings in it.
 
 use crate::itk::{self, Component, Interpolation, ItkError};
-use crate::monitor::{Cancelled, Monitor, Stage};
+use crate::monitor::{Monitor, Stage};
 use crate::volume::{Grid, GridError, Volume};
-use thiserror::Error;
 
 /// What counts as a finding.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,27 +45,13 @@ pub struct Masked {
     pub findings: Vec<Finding>,
 }
 
-/// Why the mask could not be made.
-#[derive(Debug, Error)]
-pub enum PostprocessError {
-    /// ITK failed.
-    #[error(transparent)]
-    Itk(#[from] ItkError),
-    /// A region of the source makes no grid.
-    #[error(transparent)]
-    Grid(#[from] GridError),
-    /// Stopped by the caller.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
-}
-
 /// Probabilities on the source grid (linear; 0 outside what the network saw).
 pub fn to_source(
     probabilities: &Volume<f32>,
     source: &Grid,
     monitor: &Monitor,
-) -> Result<Volume<f32>, PostprocessError> {
-    Ok(itk::resample(probabilities, source, Interpolation::Linear, 0.0, monitor)?)
+) -> Result<Volume<f32>, ItkError> {
+    itk::resample(probabilities, source, Interpolation::Linear, 0.0, monitor)
 }
 
 /// Mask and findings on the source grid.
@@ -79,7 +64,7 @@ pub fn mask(
     source: &Grid,
     rule: Rule,
     monitor: &Monitor,
-) -> Result<Masked, PostprocessError> {
+) -> Result<Masked, ItkError> {
     const STEPS: usize = 2;
     monitor.step(Stage::Postprocess, 0, STEPS)?;
     let mut mask = Volume::filled(source.clone(), 0_u8);

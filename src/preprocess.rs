@@ -4,9 +4,8 @@
 //! a model in its `config.json`. The same code prepares training volumes and requests.
 
 use crate::itk::{self, Interpolation, ItkError};
-use crate::monitor::{Cancelled, Monitor, Stage};
+use crate::monitor::{Monitor, Stage};
 use crate::volume::{Grid, GridError, Volume};
-use thiserror::Error;
 
 /// HU of what lies outside a CT: air.
 pub const AIR_HU: i16 = -1000;
@@ -38,20 +37,6 @@ pub struct Prepared {
     pub gate: Volume<u8>,
 }
 
-/// Why a CT could not be prepared.
-#[derive(Debug, Error)]
-pub enum PreprocessError {
-    /// ITK failed.
-    #[error(transparent)]
-    Itk(#[from] ItkError),
-    /// The model's spacing and the CT's extent make no grid.
-    #[error(transparent)]
-    Grid(#[from] GridError),
-    /// Stopped by the caller.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
-}
-
 /// Orients, resamples, crops and windows one CT.
 ///
 /// `None`: the CT holds no bone at all, so there is nothing to segment.
@@ -59,7 +44,7 @@ pub fn prepare(
     ct_hu: &Volume<i16>,
     recipe: &Recipe,
     monitor: &Monitor,
-) -> Result<Option<Prepared>, PreprocessError> {
+) -> Result<Option<Prepared>, ItkError> {
     const STEPS: usize = 3;
     monitor.step(Stage::Preprocess, 0, STEPS)?;
     let ct_hu = to_spacing(ct_hu, recipe.spacing_mm, monitor)?;
@@ -80,7 +65,7 @@ pub fn to_spacing(
     ct_hu: &Volume<i16>,
     spacing_mm: [f64; 3],
     monitor: &Monitor,
-) -> Result<Volume<i16>, PreprocessError> {
+) -> Result<Volume<i16>, ItkError> {
     let oriented = itk::orient(ct_hu)?;
     let grid = grid_at(oriented.grid(), spacing_mm)?;
     if grid.same_place(oriented.grid(), 1e-6) {
@@ -88,7 +73,7 @@ pub fn to_spacing(
     }
     let smooth = itk::smooth_for(&oriented, spacing_mm, monitor)?;
     drop(oriented);
-    Ok(itk::resample(&smooth, &grid, Interpolation::Linear, AIR_HU, monitor)?)
+    itk::resample(&smooth, &grid, Interpolation::Linear, AIR_HU, monitor)
 }
 
 /// The grid with new spacing that covers the same block of space, edge to edge.
@@ -111,7 +96,7 @@ pub fn normalise(hu: i16, [low, high]: [f64; 2]) -> f32 {
 }
 
 /// Voxels of bone without specks; `None` when there are none.
-fn bone(ct_hu: &Volume<i16>, bone_hu: f64, monitor: &Monitor) -> Result<Option<Volume<u8>>, PreprocessError> {
+fn bone(ct_hu: &Volume<i16>, bone_hu: f64, monitor: &Monitor) -> Result<Option<Volume<u8>>, ItkError> {
     let dense = ct_hu.map(|hu| u8::from(f64::from(*hu) >= bone_hu));
     let (labels, components) = itk::connected_components(&dense, monitor)?;
     let voxel_mm3 = ct_hu.grid().voxel_mm3();

@@ -61,7 +61,7 @@ impl Engine for Store {
                 version: config.version.clone(),
                 description: config.description.clone(),
                 architecture: format!("msff, {} parameters", model.parameters()),
-                plane: format!("{:?}", config.plane).to_lowercase(),
+                plane: config.plane.name().to_owned(),
                 spacing_mm: config.spacing_mm,
                 weights_sha256: model.weights_sha256().to_owned(),
             }

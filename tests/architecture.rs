@@ -26,18 +26,19 @@ const CRATES: &[(&str, &[&str], &str)] = &[
 const IMPORTS: &[(&str, &[&str])] = &[
     ("volume", &[]),
     ("monitor", &[]),
+    ("plane", &[]),
     ("network", &[]),
     ("itk", &["volume", "monitor"]),
     ("dicom", &["volume", "monitor"]),
     ("preprocess", &["volume", "monitor", "itk"]),
     ("postprocess", &["volume", "monitor", "itk"]),
-    ("overlay", &["volume", "itk", "postprocess"]),
-    ("infer", &["volume", "monitor", "network"]),
+    ("overlay", &["volume", "plane", "itk", "postprocess"]),
+    ("infer", &["volume", "plane", "monitor", "network", "preprocess"]),
     ("pipeline", &["dicom", "preprocess", "infer", "postprocess", "overlay", "volume", "monitor", "itk"]),
     ("worker", &["pipeline", "monitor"]),
     ("service", &["worker", "pipeline", "monitor", "volume", "postprocess", "itk"]),
-    ("train", &["network", "preprocess", "itk", "infer", "volume", "monitor", "dicom"]),
-    ("evaluate", &["train", "infer", "preprocess", "postprocess", "volume", "monitor", "itk"]),
+    ("train", &["network", "preprocess", "itk", "infer", "volume", "plane", "monitor", "dicom"]),
+    ("evaluate", &["train", "infer", "pipeline", "monitor", "itk"]),
     (
         "cli",
         &[

@@ -5,10 +5,11 @@ mod common;
 
 use common::{config, eval, lively, noise, saved};
 use spinefx::infer::{
-    DeviceChoice, InferError, InferOptions, Model, ModelError, Place, Plane, Precision, save_weights,
+    DeviceChoice, InferError, InferOptions, Model, ModelError, Place, Precision, save_weights,
 };
 use spinefx::monitor::{Monitor, Stage};
 use spinefx::network::{StoredAs, prefer_channels_last};
+use spinefx::plane::Plane;
 use spinefx::volume::{Grid, Volume};
 use std::sync::{Arc, Mutex};
 use tch::Tensor;

@@ -4,11 +4,12 @@
 mod common;
 
 use common::{build, config, eval, lively, noise, saved};
-use spinefx::infer::{DeviceChoice, InferOptions, Model, Place, Plane, Precision};
+use spinefx::infer::{DeviceChoice, InferOptions, Model, Place, Precision};
 use spinefx::monitor::Monitor;
 use spinefx::network::{
     AsppInput, Module, MsffConfig, NetworkError, StoredAs, WeightsError, load_weights, prefer_channels_last,
 };
+use spinefx::plane::Plane;
 use spinefx::volume::{Grid, Volume};
 use std::sync::OnceLock;
 use tch::nn::OptimizerConfig;

@@ -4,12 +4,10 @@ use super::show;
 use crate::evaluate::metrics::Overlap;
 use crate::itk::{self, Component, Interpolation};
 use crate::monitor::Monitor;
+use crate::train::dataset::MAXIMUM_VOXELS;
 use crate::volume::Volume;
 use anyhow::Context;
 use std::path::Path;
-
-/// Largest truth file, in voxels.
-const MAXIMUM_VOXELS: u64 = 1 << 31;
 
 /// Reads a truth labelmap, keeps the wanted labels (all but 0 when none are named) and brings it onto
 /// the mask's grid.

@@ -2,13 +2,11 @@
 
 pub mod metrics;
 
-use crate::infer::{InferError, InferOptions, Model};
+use crate::infer::Model;
 use crate::itk::{self, ItkError};
 use crate::monitor::Monitor;
-use crate::postprocess::{self, PostprocessError, Rule};
-use crate::preprocess::{self, PreprocessError};
+use crate::pipeline::{self, Input, Options, PipelineError};
 use crate::train::dataset::{self, DatasetError, Entry};
-use crate::train::recipe;
 use metrics::Overlap;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -71,15 +69,9 @@ pub enum EvaluateError {
     /// A file could not be read.
     #[error(transparent)]
     Itk(#[from] ItkError),
-    /// Preparing failed.
+    /// A volume could not be segmented.
     #[error(transparent)]
-    Preprocess(#[from] PreprocessError),
-    /// The network failed.
-    #[error(transparent)]
-    Infer(#[from] InferError),
-    /// Making the mask failed.
-    #[error(transparent)]
-    Postprocess(#[from] PostprocessError),
+    Pipeline(#[from] PipelineError),
 }
 
 /// Segments every volume of `entries` as the server would and compares with the truth, voxel by voxel
@@ -110,25 +102,15 @@ pub fn entries(set: &Path, test_part_of: Option<u64>) -> Result<Vec<Entry>, Data
 fn score(model: &Model, entry: &Entry, monitor: &Monitor) -> Result<VolumeScore, EvaluateError> {
     let ct_hu = itk::read_volume(&entry.ct, dataset::MAXIMUM_VOXELS)?;
     let truth = itk::read_mask(&entry.mask, dataset::MAXIMUM_VOXELS)?;
-    let config = model.config();
-    let (mut found, mut findings) = (vec![0; truth.grid().len()], 0);
-    if let Some(prepared) = preprocess::prepare(&ct_hu, &recipe(config), monitor)? {
-        let run = InferOptions { skip_empty: true };
-        let probabilities = model.probabilities(&prepared.normalised, &prepared.gate, run, monitor)?;
-        let rule =
-            Rule { threshold: config.threshold as f32, minimum_component_mm3: config.minimum_component_mm3 };
-        let masked = postprocess::mask(&probabilities, truth.grid(), rule, monitor)?;
-        findings = masked.findings.len();
-        found = masked.mask.into_parts().1;
-    }
-    let overlap = Overlap::of(&found, truth.voxels());
+    let made = pipeline::segment(model, Input::Voxels(ct_hu), &Options::default(), monitor)?;
+    let overlap = Overlap::of(made.mask.voxels(), truth.voxels());
     Ok(VolumeScore {
         id: entry.id.clone(),
         kinds: entry.kinds.clone(),
         overlap,
         dsc: overlap.dsc(),
         false_positive_mm3: (overlap.found - overlap.both) as f64 * truth.grid().voxel_mm3(),
-        findings,
+        findings: made.findings.len(),
     })
 }
 

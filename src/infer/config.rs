@@ -1,6 +1,8 @@
 //! `config.json`: what travels with a model's weights.
 
-use crate::network::{MsffConfig, NetworkError, Plane, SIZE_MULTIPLE};
+use crate::network::{MsffConfig, NetworkError, SIZE_MULTIPLE};
+use crate::plane::Plane;
+use crate::preprocess::Recipe;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -92,6 +94,16 @@ pub enum ConfigError {
 }
 
 impl ModelConfig {
+    /// How a CT is prepared for this model.
+    pub fn recipe(&self) -> Recipe {
+        Recipe {
+            spacing_mm: self.spacing_mm,
+            window_hu: self.window_hu,
+            bone_hu: self.bone_hu,
+            bone_margin_mm: self.bone_margin_mm,
+        }
+    }
+
     /// Parses and checks.
     pub fn from_json(json: &str) -> Result<Self, ConfigError> {
         let config: Self =

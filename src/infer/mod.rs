@@ -9,7 +9,7 @@ mod model;
 mod run;
 mod tiles;
 
-pub use crate::network::{Plane, WeightsError, save_weights};
+pub use crate::network::{WeightsError, save_weights};
 pub use config::{Architecture, ConfigError, ModelConfig, Precision};
 pub use device::{DeviceChoice, DeviceError, Place};
 pub use model::{CONFIG_FILE, InferError, Model, ModelError, WEIGHTS_FILE};

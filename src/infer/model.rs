@@ -5,7 +5,6 @@ use super::device::{DeviceChoice, DeviceError};
 use crate::monitor::Cancelled;
 use crate::network::{Msff, NetworkError, WeightsError, load_weights, parameter_count, prefer_channels_last};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use tch::{Device, Kind, Tensor, nn};
@@ -142,7 +141,7 @@ impl Model {
         load_weights(&store, weights)?;
         guard_torch(|| place(&mut store, device, precision)).map_err(ModelError::SetUp)?;
         let parameters = parameter_count(&store);
-        let weights_sha256 = hex(&Sha256::digest(weights));
+        let weights_sha256 = hex::encode(Sha256::digest(weights));
         Ok(Self { config, network, device, precision, parameters, weights_sha256 })
     }
 
@@ -256,14 +255,6 @@ fn with_size(error: InferError, batch: usize, [rows, columns]: [usize; 2]) -> In
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ModelError {
     ModelError::Io { path: path.display().to_string(), reason: error.to_string() }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::model::{InferError, Model};
 use super::tiles::Tiling;
 use crate::monitor::{Monitor, Stage};
-use crate::network::Plane;
+use crate::plane::Plane;
 use crate::volume::Volume;
 
 /// The normalised value of air, which surrounds a slice that is smaller than a tile.

@@ -21,7 +21,6 @@ mod encoder;
 mod ffm;
 mod lprab;
 mod msff;
-mod plane;
 mod rbrab;
 mod rcbam;
 mod sem;
@@ -29,7 +28,6 @@ mod weights;
 
 pub use config::{AsppInput, Module, MsffConfig, NetworkError};
 pub use msff::{Msff, SIZE_MULTIPLE};
-pub use plane::Plane;
 pub use weights::{
     StoredAs, WeightsError, load_weights, parameter_count, prefer_channels_last, save_weights,
 };

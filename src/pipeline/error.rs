@@ -8,8 +8,6 @@ use crate::infer::InferError;
 use crate::itk::ItkError;
 use crate::monitor::Cancelled;
 use crate::overlay::OverlayError;
-use crate::postprocess::PostprocessError;
-use crate::preprocess::PreprocessError;
 use crate::volume::GridError;
 use std::fmt;
 
@@ -96,26 +94,6 @@ impl From<GridError> for PipelineError {
             GridError::VoxelCount { .. } => "GRID_VOXEL_COUNT",
         };
         Self::new(ErrorKind::InvalidArgument, reason, e)
-    }
-}
-
-impl From<PreprocessError> for PipelineError {
-    fn from(e: PreprocessError) -> Self {
-        match e {
-            PreprocessError::Itk(e) => e.into(),
-            PreprocessError::Grid(e) => e.into(),
-            PreprocessError::Cancelled(e) => e.into(),
-        }
-    }
-}
-
-impl From<PostprocessError> for PipelineError {
-    fn from(e: PostprocessError) -> Self {
-        match e {
-            PostprocessError::Itk(e) => e.into(),
-            PostprocessError::Grid(e) => e.into(),
-            PostprocessError::Cancelled(e) => e.into(),
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::infer::{InferOptions, Model};
 use crate::itk::{self, FileFormat};
 use crate::monitor::{Monitor, Stage};
 use crate::postprocess::{self, Finding, Masked, Rule};
-use crate::preprocess::{self, Recipe};
+use crate::preprocess;
 use crate::volume::Volume;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -91,13 +91,7 @@ pub fn segment(
     clock.end(Stage::Decode);
 
     let config = model.config();
-    let recipe = Recipe {
-        spacing_mm: config.spacing_mm,
-        window_hu: config.window_hu,
-        bone_hu: config.bone_hu,
-        bone_margin_mm: config.bone_margin_mm,
-    };
-    let prepared = preprocess::prepare(&ct_hu, &recipe, monitor)?;
+    let prepared = preprocess::prepare(&ct_hu, &config.recipe(), monitor)?;
     clock.end(Stage::Preprocess);
 
     let probabilities = if let Some(prepared) = prepared {

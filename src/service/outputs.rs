@@ -6,7 +6,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::bytes::Bytes;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 /// Largest chunk of an output.
@@ -55,9 +54,5 @@ pub(super) fn chunks(part: u32, mut bytes: Bytes) -> impl Iterator<Item = pb::Ch
 
 /// Lower-case hexadecimal SHA-256.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(Sha256::digest(bytes))
 }

@@ -5,7 +5,7 @@
 
 use crate::itk::{self, Interpolation, ItkError};
 use crate::monitor::Monitor;
-use crate::preprocess::{self, PreprocessError, Recipe};
+use crate::preprocess::{self, Recipe};
 use crate::volume::Volume;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -81,7 +81,7 @@ pub enum DatasetError {
         /// Patient.
         id: String,
         /// What went wrong.
-        source: PreprocessError,
+        source: ItkError,
     },
     /// The mask lies elsewhere than its CT.
     #[error("{id}: the mask's grid ({mask:?}) is not the CT's ({ct:?})")]

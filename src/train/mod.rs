@@ -13,7 +13,6 @@ pub mod sampler;
 use crate::infer::{Architecture, ModelConfig, WEIGHTS_FILE};
 use crate::monitor::Monitor;
 use crate::network::{Msff, NetworkError, StoredAs, WeightsError, prefer_channels_last, save_weights};
-use crate::preprocess::Recipe;
 use augment::Augment;
 use dataset::{DatasetError, Entry, Patient, Split};
 use rand_chacha::ChaCha12Rng;
@@ -125,16 +124,6 @@ pub enum TrainError {
     Log(#[from] csv::Error),
 }
 
-/// The model's values as the preprocessing wants them.
-pub fn recipe(model: &ModelConfig) -> Recipe {
-    Recipe {
-        spacing_mm: model.spacing_mm,
-        window_hu: model.window_hu,
-        bone_hu: model.bone_hu,
-        bone_margin_mm: model.bone_margin_mm,
-    }
-}
-
 /// Trains a network and leaves the best weights in `options.output`.
 pub fn run(options: &TrainOptions, on: &mut dyn FnMut(Event)) -> Result<Vec<Epoch>, TrainError> {
     let split = dataset::split(&options.set, options.seed)?;
@@ -207,7 +196,7 @@ fn load(
     on: &mut dyn FnMut(Event),
 ) -> Result<Vec<Patient>, TrainError> {
     let total = split.train.len() + split.validation.len();
-    let recipe = recipe(&options.model);
+    let recipe = options.model.recipe();
     let mut patients = Vec::with_capacity(entries.len());
     for (n, entry) in entries.iter().enumerate() {
         patients.push(dataset::load(entry, &recipe, &Monitor::default())?);

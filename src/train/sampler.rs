@@ -3,7 +3,7 @@
 //! An epoch holds every slice with a fracture and equally many without, drawn anew each time.
 
 use super::dataset::{Patient, below, shuffle};
-use crate::network::Plane;
+use crate::plane::Plane;
 use crate::volume::Volume;
 use rand_chacha::ChaCha12Rng;
 use tch::Tensor;

@@ -1,7 +1,8 @@
 //! What the tests of the network and of inference both need.
 
-use spinefx::infer::{Architecture, ModelConfig, Plane, Precision};
+use spinefx::infer::{Architecture, ModelConfig, Precision};
 use spinefx::network::{Msff, MsffConfig, StoredAs, load_weights, save_weights};
+use spinefx::plane::Plane;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tch::{Device, Tensor, nn};
 

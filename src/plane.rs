@@ -1,4 +1,4 @@
-//! How a volume is cut into the slices that the network sees.
+//! How a volume is cut into slices, for the network as for pictures.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// | sagittal | i | k, backwards (superior → inferior) | j (anterior → posterior) |
 /// | coronal | j | k, backwards (superior → inferior) | i (right → left) |
 ///
-/// Training and inference both cut with this type, so they cannot disagree on orientation. Voxels are
+/// Training, inference and overlays all cut with this type, so they cannot disagree on orientation. Voxels are
 /// plain slices with their size along i, j, k; i varies fastest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -26,20 +26,39 @@ pub enum Plane {
 impl Plane {
     /// How many slices a volume has.
     pub fn slice_count(self, size: [usize; 3]) -> usize {
+        self.slice_of(size)
+    }
+
+    /// Lower-case name, as configurations and pictures have it.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Axial => size[2],
-            Self::Sagittal => size[0],
-            Self::Coronal => size[1],
+            Self::Axial => "axial",
+            Self::Sagittal => "sagittal",
+            Self::Coronal => "coronal",
+        }
+    }
+
+    /// The volume's axes down the rows and along the columns of a slice.
+    pub fn axes(self) -> [usize; 2] {
+        match self {
+            Self::Axial => [1, 0],
+            Self::Sagittal => [2, 1],
+            Self::Coronal => [2, 0],
+        }
+    }
+
+    /// The slice that a voxel lies in.
+    pub fn slice_of(self, [i, j, k]: [usize; 3]) -> usize {
+        match self {
+            Self::Axial => k,
+            Self::Sagittal => i,
+            Self::Coronal => j,
         }
     }
 
     /// Rows and columns of a slice.
     pub fn slice_size(self, size: [usize; 3]) -> [usize; 2] {
-        match self {
-            Self::Axial => [size[1], size[0]],
-            Self::Sagittal => [size[2], size[1]],
-            Self::Coronal => [size[2], size[0]],
-        }
+        self.axes().map(|axis| size[axis])
     }
 
     /// The voxel (i, j, k) under a slice's pixel.
