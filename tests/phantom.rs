@@ -64,13 +64,14 @@ fn one_seed_gives_one_phantom_whatever_the_threads() {
 
 #[test]
 fn spacing_and_field_are_those_asked_for() {
-    let config = PhantomConfig { spacing_mm: Some([2.0, 2.0, 4.0]), field_mm: 120.0, ..coarse(2.0, 1.0) };
+    let config =
+        PhantomConfig { spacing_mm: Some([2.0, 2.0, 4.0]), field_mm: Some(120.0), ..coarse(2.0, 1.0) };
     let grid = made(&config, 0).ct.grid().clone();
     assert_eq!(grid.size(), [60, 60, 30]);
     assert_eq!(grid.spacing_mm(), [2.0, 2.0, 4.0]);
     assert_eq!(grid.origin_lps(), [-59.0, -59.0, -58.0]);
     assert!(generate(&PhantomConfig { spacing_mm: Some([0.0; 3]), ..config.clone() }, 0).is_err());
-    assert!(generate(&PhantomConfig { field_mm: 0.0, ..config }, 0).is_err());
+    assert!(generate(&PhantomConfig { field_mm: Some(0.0), ..config }, 0).is_err());
 }
 
 #[test]
@@ -136,12 +137,57 @@ fn every_kind_occurs_as_often_as_its_weight() {
 
 #[test]
 fn prevalence_is_that_asked_for() {
-    let config = PhantomConfig { field_mm: 130.0, ..coarse(3.0, 0.65) };
+    let config = PhantomConfig { field_mm: Some(130.0), ..coarse(3.0, 0.65) };
     let broken = (0..40).filter(|n| made(&config, *n).truth.fractures().next().is_some()).count();
     // 26 expected; the binomial stays within 16..=36 in 99.9 % of seeds.
     assert!((16..=36).contains(&broken), "{broken} of 40");
     let none = coarse(4.0, 0.0);
     assert!((0..10).all(|n| made(&none, n).fracture.voxels().iter().all(|v| *v == 0)));
+}
+
+#[test]
+fn only_the_kinds_asked_for_are_drawn() {
+    let config = PhantomConfig { kinds: vec![FractureKind::Linear, FractureKind::Crush], ..coarse(4.0, 1.0) };
+    let kinds: HashSet<FractureKind> = (0..20)
+        .flat_map(|n| made(&config, n).truth.fractures().map(|(_, f)| f.kind).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(kinds, HashSet::from([FractureKind::Linear, FractureKind::Crush]));
+}
+
+#[test]
+fn fields_and_slices_vary_as_scanners_do() {
+    let config = PhantomConfig { spacing_mm: None, ..coarse(4.0, 0.0) };
+    let mut slices = Vec::new();
+    for index in 0..40 {
+        let key = spinefx::train::phantom::random::Key { seed: config.seed, index };
+        let ranges = &config.ranges.acquisition;
+        slices.push(spinefx::train::phantom::Scanner::draw(key, ranges, None).spacing_mm[2]);
+    }
+    assert!(slices.iter().all(|s| (0.6..=5.0).contains(s)), "{slices:?}");
+    assert!(slices.iter().any(|s| *s < 0.8) && slices.iter().any(|s| *s > 3.0), "{slices:?}");
+    let fields: Vec<[usize; 3]> = (0..8).map(|n| made(&coarse(4.0, 0.0), n).ct.grid().size()).collect();
+    assert!(fields.iter().any(|f| *f != fields[0]), "{fields:?}");
+}
+
+#[test]
+fn a_chest_has_lungs_and_bones_beside_the_spine() {
+    let mut chests = 0;
+    for index in 0..12 {
+        let phantom = made(&coarse(2.0, 0.0), index);
+        if phantom.truth.levels.iter().any(|l| l.id > 17) {
+            continue;
+        }
+        chests += 1;
+        let share = |test: &dyn Fn(i16) -> bool| {
+            let voxels = phantom.ct.voxels().iter().zip(phantom.vertebrae.voxels());
+            voxels.filter(|(hu, level)| **level == 0 && test(**hu)).count() as f64
+                / phantom.ct.voxels().len() as f64
+        };
+        let (lung, bone) = (share(&|hu| (-930..-700).contains(&hu)), share(&|hu| hu > 350));
+        assert!(lung > 0.08, "phantom {index}: {lung} of the field is lung");
+        assert!(bone > 0.003, "phantom {index}: {bone} of the field is bone beside the spine");
+    }
+    assert!(chests >= 1, "no chest among 12 phantoms");
 }
 
 /// Mean and deviation of a sample of HU.
@@ -154,7 +200,9 @@ fn statistics(values: &[f32]) -> (f32, f32) {
 #[test]
 fn tissues_have_their_hounsfield_units() {
     for index in 0..3 {
-        let phantom = made(&coarse(1.25, 0.0), index);
+        // Wide enough for the air behind any back.
+        let config = PhantomConfig { field_mm: Some(235.0), ..coarse(1.25, 0.0) };
+        let phantom = made(&config, index);
         let grid = phantom.ct.grid().clone();
         let near = |centre: [f64; 3], reach: f64| -> Vec<f32> {
             let at = grid.index_of(centre).map(|v| v.round() as i64);
@@ -257,7 +305,7 @@ fn a_linear_fracture_is_labelled_about_its_gap() {
 #[test]
 fn a_set_is_written_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    let config = PhantomConfig { field_mm: 120.0, ..coarse(2.5, 1.0) };
+    let config = PhantomConfig { field_mm: Some(120.0), ..coarse(2.5, 1.0) };
     let options = PhantomOptions {
         config: config.clone(),
         first: 4,

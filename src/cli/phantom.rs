@@ -1,7 +1,7 @@
 //! `spinefx phantom`: synthetic spine CTs with known fractures.
 
 use super::show;
-use crate::train::phantom::{self, Format, PhantomConfig, PhantomOptions, Truth};
+use crate::train::phantom::{self, Format, FractureKind, PhantomConfig, PhantomOptions, Truth};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -30,6 +30,9 @@ pub struct Phantom {
     /// Share of phantoms with a fracture, 0 to 1
     #[arg(long, default_value_t = 0.65)]
     prevalence: f64,
+    /// Kinds of fracture: wedge, biconcave, crush, burst, linear [default: all]
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    kinds: Vec<Kind>,
     /// Files to write: nifti, dicom
     #[arg(long, value_delimiter = ',', default_value = "nifti")]
     format: Vec<File>,
@@ -39,6 +42,27 @@ pub struct Phantom {
 enum File {
     Nifti,
     Dicom,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    Wedge,
+    Biconcave,
+    Crush,
+    Burst,
+    Linear,
+}
+
+impl From<Kind> for FractureKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Wedge => Self::Wedge,
+            Kind::Biconcave => Self::Biconcave,
+            Kind::Crush => Self::Crush,
+            Kind::Burst => Self::Burst,
+            Kind::Linear => Self::Linear,
+        }
+    }
 }
 
 impl From<File> for Format {
@@ -65,6 +89,7 @@ pub fn run(args: &Phantom) -> anyhow::Result<()> {
         seed: args.seed,
         spacing_mm,
         prevalence: args.prevalence,
+        kinds: args.kinds.iter().copied().map(FractureKind::from).collect(),
         ..PhantomConfig::default()
     };
     let options = PhantomOptions {
@@ -90,7 +115,7 @@ pub fn run(args: &Phantom) -> anyhow::Result<()> {
             table.add_row([
                 row.id.clone(),
                 level.name.clone(),
-                format!("{:?}", fracture.kind).to_lowercase(),
+                fracture.kind.name().to_owned(),
                 format!("{:?}", fracture.site).to_lowercase(),
                 format!("{:.2}", fracture.volume_mm3 / 1000.0),
                 format!("{l:.1}, {p:.1}, {s:.1}"),

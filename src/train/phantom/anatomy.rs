@@ -7,8 +7,9 @@ use super::ranges::Ranges;
 use super::shape::{Vec3, add, mix, scale};
 use super::vertebra::{Level, Patient, Pose, Vertebra};
 
-/// Levels that can be in the middle of the field: T11, T12, L1, L2.
-const MIDDLE: [u8; 4] = [18, 19, 20, 21];
+/// Levels that can be in the middle of the field: T3 to L3. Fractures gather about T12 and L1, and so do
+/// the fields of view that are taken to see them.
+const MIDDLE: [u8; 18] = [10, 11, 12, 13, 14, 15, 16, 17, 18, 18, 19, 19, 20, 20, 21, 21, 22, 22];
 /// First sacral level: the spine ends there.
 const SACRUM: u8 = 26;
 
@@ -23,12 +24,12 @@ pub struct Spine {
 
 impl Spine {
     /// Draws a spine that fills the field.
-    pub fn draw(key: Key, config: &PhantomConfig) -> Self {
+    pub fn draw(key: Key, config: &PhantomConfig, field_mm: f32) -> Self {
         let mut stream = key.stream(Purpose::Patient, 0);
         let patient = draw_patient(&mut stream, &config.ranges);
         let middle = MIDDLE[stream.below(MIDDLE.len())];
-        let course = Course::draw(&mut stream, config);
-        let levels = draw_levels(key, config, &patient, middle);
+        let course = Course::draw(key, &mut stream, config, middle, field_mm);
+        let levels = draw_levels(key, config, &patient, middle, field_mm);
         let mut vertebrae: Vec<Vertebra> = levels
             .into_iter()
             .map(|level| {
@@ -46,7 +47,7 @@ fn draw_patient(stream: &mut Stream, ranges: &Ranges) -> Patient {
     let of = &ranges.patient;
     let age = stream.within(of.age);
     let oldness = ((age - 25.0) / 50.0).clamp(0.0, 1.0);
-    let expected = mix(230.0, 90.0, oldness);
+    let expected = mix(235.0, 80.0, oldness);
     Patient {
         age,
         oldness,
@@ -58,9 +59,10 @@ fn draw_patient(stream: &mut Stream, ranges: &Ranges) -> Patient {
 }
 
 /// The levels that meet the field, and which of them are broken.
-fn draw_levels(key: Key, config: &PhantomConfig, patient: &Patient, middle: u8) -> Vec<Level> {
-    let pitch = patient.lumbar_size[2] + patient.disc_mm;
-    let reach = config.field_mm as f32 / 2.0;
+fn draw_levels(key: Key, config: &PhantomConfig, patient: &Patient, middle: u8, field_mm: f32) -> Vec<Level> {
+    let pitch = (patient.lumbar_size[2] + patient.disc_mm)
+        * mix(0.66, 1.0, (f32::from(middle) - 8.0).max(0.0) / 14.0);
+    let reach = field_mm / 2.0;
     // Tilt and compression bring levels closer to the middle, so two more than fit are made.
     let count = (reach / pitch).ceil() as u8 + 2;
     let lowest = (middle + count).min(SACRUM);
@@ -89,7 +91,7 @@ fn draw_fractures(key: Key, config: &PhantomConfig) -> Vec<(FractureKind, Site)>
     let mut stream = key.stream(Purpose::Fracture, 0);
     let fractured = f64::from(stream.unit()) < config.prevalence;
     let second = stream.chance(config.ranges.fracture.second.lo);
-    let kinds = [draw_kind(&mut stream), draw_kind(&mut stream)];
+    let kinds = [(); 2].map(|()| draw_kind(&mut stream, &config.kinds));
     let count = usize::from(fractured) * (1 + usize::from(second));
     kinds[..count].to_vec()
 }
@@ -97,7 +99,8 @@ fn draw_fractures(key: Key, config: &PhantomConfig) -> Vec<(FractureKind, Site)>
 /// How the long axis leans along the field.
 struct Course {
     field_mm: f32,
-    lordosis_mm: f32,
+    /// Lordosis; negative: kyphosis.
+    curve_mm: f32,
     scoliosis_mm: f32,
     phase: f32,
     lean: [f32; 2],
@@ -106,24 +109,33 @@ struct Course {
 }
 
 impl Course {
-    fn draw(stream: &mut Stream, config: &PhantomConfig) -> Self {
+    fn draw(key: Key, stream: &mut Stream, config: &PhantomConfig, middle: u8, field_mm: f32) -> Self {
         let of = &config.ranges.patient;
+        let lumbar = ((f32::from(middle) - 15.0) / 5.0).clamp(0.0, 1.0);
+        let kyphosis = stream.within(of.kyphosis_mm);
+        let mut place = key.stream(Purpose::Field, 1);
+        let aside = place.chance(of.off_centre.lo);
+        let beside = place.around(of.off_centre.hi);
         Self {
-            field_mm: config.field_mm as f32,
-            lordosis_mm: stream.within(of.lordosis_mm),
+            field_mm,
+            curve_mm: mix(-kyphosis, stream.within(of.lordosis_mm), lumbar),
             scoliosis_mm: stream.within(of.scoliosis_mm),
             phase: stream.around(std::f32::consts::PI),
             lean: [0.4 * stream.within(of.tilt_deg), stream.within(of.tilt_deg)]
                 .map(|degrees| degrees.to_radians().tan()),
             turn: stream.within(config.ranges.vertebra.turn_deg).to_radians(),
-            middle: [stream.around(8.0), -14.0 + stream.around(7.0), stream.around(12.0)],
+            middle: [
+                stream.around(8.0) + if aside { beside } else { 0.0 },
+                -14.0 + stream.around(7.0),
+                stream.around(12.0),
+            ],
         }
     }
 
-    /// Lean at a height: the derivative of the curve (forward convex in the lumbar part).
+    /// Lean at a height: the derivative of the curve (forward convex in the lumbar part, backward in the chest).
     fn lean_at(&self, z: f32) -> [f32; 2] {
         let turn = std::f32::consts::PI / 205.0_f32.max(self.field_mm);
-        let back = self.lordosis_mm * turn * (turn * z).sin();
+        let back = self.curve_mm * turn * (turn * z).sin();
         let left = self.scoliosis_mm * 2.0 * turn * (2.0 * turn * z + self.phase).cos();
         [self.lean[0] + left, self.lean[1] + back]
     }

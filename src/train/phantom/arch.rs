@@ -17,6 +17,8 @@ pub struct Frame {
     pub disc: f32,
     /// 0 for T9 and above, 1 for L3 and below: how lumbar the shape is.
     pub lumbar: f32,
+    /// Size of the facet joints over that of healthy ones.
+    pub swelling: f32,
 }
 
 /// Posterior elements of one vertebra. The paired struts are given for the left and mirrored.
@@ -46,7 +48,7 @@ const WAVE_MM: f32 = 0.7;
 impl Arch {
     /// Draws the posterior elements that fit a body.
     pub fn draw(stream: &mut Stream, frame: &Frame, widening_mm: f32) -> Self {
-        let Frame { half: [a, b], height: h, disc, lumbar, .. } = *frame;
+        let Frame { half: [a, b], height: h, disc, lumbar, swelling, .. } = *frame;
         let mut vary = |value: f32, share: f32| value * (1.0 + stream.around(share));
         let pedicle = vary(3.4 + 0.9 * lumbar, 0.12);
         let span = vary(a * 0.69, 0.04);
@@ -66,9 +68,9 @@ impl Arch {
         let strut = |a, b, half_height, radius| Strut { a, b, half_height, radius };
         let struts = [
             (Part::Pedicle, strut(root, corner, 0.12 * h, [pedicle, pedicle])),
-            (Part::Superior, strut(corner, superior, 1.0, [4.6, 3.3])),
+            (Part::Superior, strut(corner, superior, 1.0, [4.6, 3.3 * swelling])),
             (Part::Pars, strut(corner, isthmus, 1.5, [4.6, 3.6])),
-            (Part::Inferior, strut(isthmus, inferior, 1.5, [3.7, 3.3])),
+            (Part::Inferior, strut(isthmus, inferior, 1.5, [3.7, 3.3 * swelling])),
             (Part::Lamina, strut(isthmus, roof, 0.20 * h, [3.2, 2.9])),
             (Part::Transverse, strut([span + 3.0, b + 12.0, 0.15 * h], wing_tip, 2.0, [3.6, 2.8])),
             (Part::Spinous, strut(roof, tip, 0.12 * h + 4.0 * lumbar, [2.7, 3.3])),

@@ -90,12 +90,18 @@ pub fn run(options: &PhantomOptions, mut progress: impl FnMut(u64)) -> Result<Ve
         rows.push(row(&phantom));
         progress(done + 1);
     }
-    let mut writer = csv::Writer::from_path(options.out.join(INDEX_FILE))?;
-    for row in &rows {
+    write_index(&options.out, &rows)?;
+    Ok(rows)
+}
+
+/// Writes the index of a set into its folder.
+pub fn write_index(dir: &Path, rows: &[IndexRow]) -> Result<(), ExportError> {
+    let path = dir.join(INDEX_FILE);
+    let mut writer = csv::Writer::from_path(&path)?;
+    for row in rows {
         writer.serialize(row)?;
     }
-    writer.flush().map_err(|source| ExportError::Write { path: options.out.join(INDEX_FILE), source })?;
-    Ok(rows)
+    writer.flush().map_err(|source| ExportError::Write { path, source })
 }
 
 /// Writes one phantom into `<dir>/phantom-<seed>-<index>` and returns that folder.
@@ -133,8 +139,7 @@ fn name(phantom: &Phantom) -> String {
 
 fn row(phantom: &Phantom) -> IndexRow {
     let id = name(phantom);
-    let kinds: Vec<String> =
-        phantom.truth.fractures().map(|(_, f)| format!("{:?}", f.kind).to_lowercase()).collect();
+    let kinds: Vec<&str> = phantom.truth.fractures().map(|(_, f)| f.kind.name()).collect();
     IndexRow {
         ct: format!("{id}/ct.nii.gz"),
         mask: format!("{id}/fracture.nii.gz"),

@@ -25,6 +25,17 @@ pub enum FractureKind {
 impl FractureKind {
     /// All kinds.
     pub const ALL: [Self; 5] = [Self::Wedge, Self::Biconcave, Self::Crush, Self::Burst, Self::Linear];
+
+    /// Lower-case name, as in an index.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wedge => "wedge",
+            Self::Biconcave => "biconcave",
+            Self::Crush => "crush",
+            Self::Burst => "burst",
+            Self::Linear => "linear",
+        }
+    }
 }
 
 /// The part that is broken.
@@ -152,9 +163,14 @@ pub struct Fracture {
 /// Weights of wedge, biconcave, crush, burst, linear in the body, linear in the posterior elements.
 pub const KIND_WEIGHTS: [f32; 6] = [0.28, 0.18, 0.12, 0.17, 0.10, 0.15];
 
-/// Draws the kind and the site.
-pub fn draw_kind(stream: &mut Stream) -> (FractureKind, Site) {
-    let place = stream.weighted(&KIND_WEIGHTS);
+/// Draws the kind and the site; only of `kinds` where any are named.
+pub fn draw_kind(stream: &mut Stream, kinds: &[FractureKind]) -> (FractureKind, Site) {
+    let mut weights = KIND_WEIGHTS;
+    for (n, weight) in weights.iter_mut().enumerate() {
+        let kind = FractureKind::ALL[n.min(4)];
+        *weight *= f32::from(u8::from(kinds.is_empty() || kinds.contains(&kind)));
+    }
+    let place = stream.weighted(&weights);
     let arch = [Site::Pedicle, Site::Pars, Site::Lamina, Site::SpinousProcess, Site::TransverseProcess]
         [stream.below(5)];
     match place {

@@ -9,6 +9,7 @@
 pub mod anatomy;
 pub mod arch;
 pub mod body;
+pub mod degeneration;
 pub mod export;
 pub mod fracture;
 pub mod probe;
@@ -16,19 +17,21 @@ pub mod random;
 pub mod ranges;
 pub mod raster;
 pub mod shape;
+pub mod skeleton;
+pub mod thorax;
 pub mod tissue;
 pub mod truth;
 pub mod vertebra;
 
 mod acquisition;
 
-pub use export::{ExportError, Format, IndexRow, PhantomOptions, run};
+pub use export::{ExportError, Format, IndexRow, PhantomOptions, run, write_index};
 pub use fracture::{FractureKind, Site};
 pub use ranges::Ranges;
 pub use truth::{FractureTruth, LevelTruth, Truth};
 
-use acquisition::Scanner;
-use random::{Key, NoiseBlock};
+pub use acquisition::Scanner;
+use random::{Key, NoiseBlock, Purpose};
 use raster::Scene;
 use serde::{Deserialize, Serialize};
 
@@ -42,17 +45,26 @@ pub struct PhantomConfig {
     pub seed: u64,
     /// Voxel spacing; drawn for each phantom where none is given.
     pub spacing_mm: Option<[f64; 3]>,
-    /// Edge of the cube.
-    pub field_mm: f64,
+    /// Edge of the cube; a block drawn for each phantom where none is given.
+    pub field_mm: Option<f64>,
     /// Share of phantoms with a fracture.
     pub prevalence: f64,
+    /// Kinds of fracture to draw from, by their natural weights; all where empty.
+    pub kinds: Vec<FractureKind>,
     /// What everything else is drawn from.
     pub ranges: Ranges,
 }
 
 impl Default for PhantomConfig {
     fn default() -> Self {
-        Self { seed: 0, spacing_mm: None, field_mm: 205.0, prevalence: 0.65, ranges: Ranges::default() }
+        Self {
+            seed: 0,
+            spacing_mm: None,
+            field_mm: None,
+            prevalence: 0.65,
+            kinds: Vec::new(),
+            ranges: Ranges::default(),
+        }
     }
 }
 
@@ -75,10 +87,13 @@ pub struct Phantom {
 pub fn generate(config: &PhantomConfig, index: u64) -> Result<Phantom, GridError> {
     let key = Key { seed: config.seed, index };
     let scanner = Scanner::draw(key, &config.ranges.acquisition, config.spacing_mm);
-    let grid = cube(config.field_mm, scanner.spacing_mm)?;
-    let spine = anatomy::Spine::draw(key, config);
-    let tissue = tissue::Tissue::draw(key, &spine.patient, &config.ranges);
-    let scene = Scene { spine, tissue, noise: NoiseBlock::new(key) };
+    let field_mm = field_mm(key, config);
+    let grid = block(field_mm, scanner.spacing_mm)?;
+    let spine = anatomy::Spine::draw(key, config, field_mm[2] as f32);
+    let thorax = thorax::Thorax::draw(&mut key.stream(Purpose::Chest, 0), &config.ranges.chest);
+    let skeleton = skeleton::Skeleton::draw(key, &spine, &thorax, &config.ranges);
+    let tissue = tissue::Tissue::draw(key, &spine.patient, thorax, &config.ranges);
+    let scene = Scene { spine, skeleton, tissue, noise: NoiseBlock::new(key) };
     let raster = raster::render(&scene, &grid);
     let ct = Volume::new(grid.clone(), scanner.scan(key, &grid, raster.hu))?;
     let vertebrae = Volume::new(grid.clone(), raster.vertebrae)?;
@@ -89,9 +104,17 @@ pub fn generate(config: &PhantomConfig, index: u64) -> Result<Phantom, GridError
     Ok(Phantom { ct, fracture, gap, vertebrae, truth })
 }
 
-/// A cube around the patient's middle.
-fn cube(field_mm: f64, spacing_mm: [f64; 3]) -> Result<Grid, GridError> {
-    let size = spacing_mm.map(|s| (field_mm / s).round() as usize);
+/// Edges of the field: square across, and its own length along the patient.
+fn field_mm(key: Key, config: &PhantomConfig) -> [f64; 3] {
+    let mut stream = key.stream(Purpose::Field, 0);
+    let of = config.ranges.acquisition.field_mm;
+    let [across, along] = [(); 2].map(|()| f64::from(stream.within(of)));
+    config.field_mm.map_or([across, across, along], |all| [all; 3])
+}
+
+/// A block around the patient's middle.
+fn block(field_mm: [f64; 3], spacing_mm: [f64; 3]) -> Result<Grid, GridError> {
+    let size = [0, 1, 2].map(|n| (field_mm[n] / spacing_mm[n]).round() as usize);
     let origin = [0, 1, 2].map(|n| -spacing_mm[n] * (size[n].max(1) - 1) as f64 / 2.0);
     Grid::axis_aligned(size, spacing_mm, origin)
 }

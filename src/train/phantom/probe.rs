@@ -108,6 +108,7 @@ impl Probe<'_> {
             Some(sample) => {
                 core *= sample.squeeze.min(DENSEST);
                 core += vertebra.body.impaction_hu(&sample) - vein_hu(vertebra, sample.origin);
+                core = vertebra.degeneration.density(core, sample.origin, sample.under, self.noise);
             }
             None => core *= ARCH_DENSITY,
         }

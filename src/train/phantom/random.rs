@@ -23,6 +23,12 @@ pub enum Purpose {
     Acquisition = 6,
     /// Quantum noise of one slice; the part is the slice.
     Noise = 7,
+    /// Bones and metal beside the spine.
+    Skeleton = 8,
+    /// The chest.
+    Chest = 9,
+    /// Field of view and place of the spine in it.
+    Field = 10,
 }
 
 /// Identifies one phantom of a set.

@@ -30,6 +30,8 @@ pub struct Ranges {
     pub fracture: FractureRanges,
     /// Soft tissue.
     pub tissue: TissueRanges,
+    /// Chest.
+    pub chest: ChestRanges,
     /// The scanner.
     pub acquisition: AcquisitionRanges,
 }
@@ -50,7 +52,7 @@ ranges! {
     /// The patient. Sizes are those of L3; other levels follow by proportion.
     PatientRanges {
         /// Years; sets bone density and muscle fat.
-        age: 25.0, 85.0;
+        age: 22.0, 90.0;
         /// Half the body's width, left to right.
         half_width_mm: 20.5, 25.0;
         /// Half the body's depth, front to back.
@@ -61,12 +63,17 @@ ranges! {
         disc_mm: 7.0, 11.5;
         /// Depth of the lordosis over the field.
         lordosis_mm: 0.0, 18.0;
+        /// Depth of the kyphosis over the field, in the chest.
+        kyphosis_mm: 4.0, 30.0;
         /// Amplitude of a lateral curve.
-        scoliosis_mm: 0.0, 6.0;
+        scoliosis_mm: 0.0, 14.0;
+        /// How far the spine may lie beside the middle of the field, either way, where it is not about
+        /// the middle (`lo` is the chance of that, `hi` the distance).
+        off_centre: 0.3, 45.0;
         /// Tilt of the whole spine, forward or backward (negative: the other way).
         tilt_deg: -10.0, 10.0;
         /// Difference of cancellous density from what the age predicts.
-        density_offset_hu: -25.0, 25.0;
+        density_offset_hu: -35.0, 30.0;
         /// Intrinsic density of cortical bone.
         cortex_hu: 750.0, 1250.0;
     }
@@ -78,11 +85,11 @@ ranges! {
         /// Relative size scatter between neighbours.
         scatter: 0.97, 1.03;
         /// Depth of each endplate's concavity as a share of the height.
-        concavity: 0.02, 0.07;
+        concavity: 0.02, 0.09;
         /// Narrowing at mid-height as a share of the half depth.
         waist: 0.03, 0.09;
         /// Natural anterior wedging as a share of the height.
-        wedging: 0.0, 0.07;
+        wedging: 0.0, 0.09;
         /// Thickness of the cortical shell of the body.
         shell_mm: 0.4, 1.0;
         /// Thickness of the cortex of the posterior elements.
@@ -101,7 +108,25 @@ ranges! {
         /// Schmorl node.
         schmorl: 0.12, 0.18;
         /// Osteophytes.
-        osteophyte: 0.05, 0.40;
+        osteophyte: 0.05, 0.55;
+        /// A disc that lost height.
+        narrow_disc: 0.03, 0.30;
+        /// Dense bone under a plate.
+        sclerosis: 0.02, 0.22;
+        /// Swollen facet joints.
+        arthrosis: 0.05, 0.60;
+        /// Island of compact bone.
+        island: 0.04, 0.07;
+        /// Haemangioma.
+        haemangioma: 0.03, 0.08;
+        /// Cyst.
+        cyst: 0.02, 0.05;
+        /// Canal of a vessel beside the basivertebral vein (`lo` = `hi`).
+        channel: 0.25, 0.25;
+        /// Unfused corner, a growth variant (`lo` = `hi`).
+        corner: 0.02, 0.02;
+        /// Screws and rods, per patient.
+        metal: 0.01, 0.07;
         /// Visible basivertebral vein.
         basivertebral: 0.6, 0.6;
         /// Gas in a disc.
@@ -159,11 +184,23 @@ ranges! {
         /// Unenhanced blood.
         blood_hu: 40.0, 70.0;
         /// Enhanced blood.
-        enhanced_hu: 110.0, 230.0;
+        enhanced_hu: 110.0, 330.0;
         /// Parenchyma of liver, spleen and kidneys.
         organ_hu: 30.0, 65.0;
         /// Thickness of the fat under the skin of the back.
-        subcutaneous_mm: 8.0, 32.0;
+        subcutaneous_mm: 6.0, 38.0;
+    }
+}
+
+ranges! {
+    /// The chest. Sizes are those below the shoulders; it narrows towards the neck.
+    ChestRanges {
+        /// Half its width.
+        half_width_mm: 105.0, 150.0;
+        /// Half its depth.
+        half_depth_mm: 72.0, 110.0;
+        /// Lung.
+        lung_hu: -900.0, -780.0;
     }
 }
 
@@ -171,16 +208,24 @@ ranges! {
     /// The scanner.
     AcquisitionRanges {
         /// Pixel size in the slice.
-        pixel_mm: 0.7, 0.9;
-        /// Distance of slices.
-        slice_mm: 0.8, 1.25;
+        pixel_mm: 0.55, 0.98;
+        /// Distance of slices; thin ones are drawn more often than thick ones.
+        slice_mm: 0.6, 5.0;
         /// Sigma of the point spread in the slice.
-        psf_mm: 0.35, 0.70;
+        psf_mm: 0.30, 0.85;
         /// Full width of the slice profile.
         profile_mm: 0.8, 1.2;
         /// Deviation of the noise.
-        noise_hu: 10.0, 45.0;
+        noise_hu: 6.0, 60.0;
         /// Weight of the neighbouring pixel in the noise (its correlation).
-        noise_kernel: 0.15, 0.5;
+        noise_kernel: 0.10, 0.60;
+        /// Strength of the edge enhancement of a sharp kernel, where there is one.
+        sharpen: 0.2, 0.9;
+        /// Brightness of the middle over that of the rim of the field (cupping: negative).
+        cupping_hu: -45.0, 25.0;
+        /// Strength of streaks beside metal.
+        streak_hu: 60.0, 300.0;
+        /// Edge of the field, along and across, where none is given.
+        field_mm: 150.0, 205.0;
     }
 }

@@ -7,6 +7,7 @@ use super::anatomy::Spine;
 use super::probe::{Bone, Probe};
 use super::random::NoiseBlock;
 use super::shape::{Vec3, mix};
+use super::skeleton::{Layer, Skeleton};
 use super::tissue::{Section, Tissue};
 use super::vertebra::Vertebra;
 use crate::volume::Grid;
@@ -15,6 +16,8 @@ use crate::volume::Grid;
 pub struct Scene {
     /// Bones.
     pub spine: Spine,
+    /// Bones beside the spine.
+    pub skeleton: Skeleton,
     /// The rest.
     pub tissue: Tissue,
     /// Noise block.
@@ -109,13 +112,15 @@ fn render_plane(scene: &Scene, grid: &Grid, z: f32, width_mm: f32) -> Vec<Point>
     let section = Section::at(&scene.spine.vertebrae, z);
     let probe = Probe { noise: &scene.noise, width_mm };
     let near: Vec<&Vertebra> = scene.spine.vertebrae.iter().filter(|v| meets(v, z)).collect();
+    let beside = scene.skeleton.at_height(z);
+    let met = Met { near: &near, beside: &beside, probe: &probe };
     let [nx, ny, _] = grid.size();
     let mut points = Vec::with_capacity(nx * ny);
     for j in 0..ny {
         for i in 0..nx {
             let [x, y, _] = grid.position_lps([i as f64, j as f64, 0.0]);
             let p = [x as f32, y as f32, z];
-            points.push(sample(scene, &section, (&near, &probe), p));
+            points.push(sample(scene, &section, &met, p));
         }
     }
     points
@@ -133,17 +138,27 @@ fn meets(vertebra: &Vertebra, z: f32) -> bool {
     (lowest..=highest).contains(&z)
 }
 
-fn sample(scene: &Scene, section: &Section, (near, probe): (&[&Vertebra], &Probe), p: Vec3) -> Point {
-    let mut point = Point { hu: scene.tissue.at(p, section, &scene.noise), ..Point::default() };
-    for pair in near.windows(2) {
+/// What a plane meets.
+struct Met<'a> {
+    near: &'a [&'a Vertebra],
+    beside: &'a Layer<'a>,
+    probe: &'a Probe<'a>,
+}
+
+fn sample(scene: &Scene, section: &Section, met: &Met, p: Vec3) -> Point {
+    let soft = scene.tissue.at(p, section, &scene.noise);
+    let mut point = Point { hu: soft, ..Point::default() };
+    for pair in met.near.windows(2) {
         if pair[0].pose.local(p)[2] > 0.0 && pair[1].pose.local(p)[2] < 0.0 {
             let (hu, share) = scene.tissue.disc(p, section, (pair[0], pair[1]));
             point.hu = mix(point.hu, hu, share);
         }
     }
+    // Under the vertebrae: a rib's head lies in a joint and never hides the spine.
+    point.hu = met.beside.over(point.hu, p, met.probe.width_mm, &scene.noise);
     let mut deepest = f32::INFINITY;
-    for vertebra in near {
-        let Some(Bone { d, cover, hu, fracture, gap }) = probe.at(vertebra, p) else { continue };
+    for vertebra in met.near {
+        let Some(Bone { d, cover, hu, fracture, gap }) = met.probe.at(vertebra, p) else { continue };
         point.hu = mix(point.hu, hu, cover);
         if d <= 0.0 && d < deepest {
             deepest = d;

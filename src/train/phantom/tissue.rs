@@ -3,6 +3,7 @@
 use super::random::{Key, NoiseBlock, Purpose, Stream};
 use super::ranges::Ranges;
 use super::shape::{Vec3, coverage, ellipse, mix, smooth_step, superellipse};
+use super::thorax::Thorax;
 use super::vertebra::{Patient, Vertebra, aged};
 
 const AIR_HU: f32 = -1000.0;
@@ -28,6 +29,7 @@ pub struct Tissue {
     liver: f32,
     kidneys: [Vec3; 2],
     noise_shift: Vec3,
+    thorax: Thorax,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,7 +68,7 @@ impl Section {
 
 impl Tissue {
     /// Draws the soft tissue of a patient.
-    pub fn draw(key: Key, patient: &Patient, ranges: &Ranges) -> Self {
+    pub fn draw(key: Key, patient: &Patient, thorax: Thorax, ranges: &Ranges) -> Self {
         let mut stream = key.stream(Purpose::Tissue, 0);
         let of = &ranges.tissue;
         let plain = stream.within(of.blood_hu);
@@ -90,6 +92,7 @@ impl Tissue {
             liver: stream.around(12.0),
             kidneys: [kidney(-1.0, &mut stream), kidney(1.0, &mut stream)],
             noise_shift: [stream.around(500.0), stream.around(500.0), stream.around(500.0)],
+            thorax,
         }
     }
 
@@ -106,6 +109,10 @@ impl Tissue {
         let mut hu = self.fat_hu + 5.0 * wave;
         if y < section.half[1] + 45.0 {
             hu = self.abdomen(hu, [x, y], shifted, noise);
+        }
+        if section.level < 19.6 {
+            let (lung, share) = self.thorax.lung([x, y], section.level, shifted, noise);
+            hu = mix(hu, lung, share);
         }
         hu = self.muscles(hu, [x, y], section, (wave, noise.at(shifted, 2.2)));
         hu = self.vessels(hu, [x, y], section, (wave, noise.at(shifted, 2.6)));

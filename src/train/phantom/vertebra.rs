@@ -2,6 +2,7 @@
 
 use super::arch::{Arch, Frame};
 use super::body::{Body, Osteophyte, Schmorl};
+use super::degeneration::Degeneration;
 use super::fracture::{Fracture, FractureKind, Site, draw_damage, draw_plane};
 use super::random::Stream;
 use super::ranges::Ranges;
@@ -94,6 +95,8 @@ pub struct Vertebra {
     pub arch: Arch,
     /// Fracture.
     pub fracture: Option<Fracture>,
+    /// What has aged or grown otherwise.
+    pub degeneration: Degeneration,
     /// Height of the disc above.
     pub disc_mm: f32,
     /// The disc above holds gas.
@@ -116,7 +119,9 @@ impl Vertebra {
         let proportion = 1.0 - 0.027 * level.above_l3();
         let size = patient.lumbar_size.map(|v| v * proportion * stream.within(ranges.vertebra.scatter));
         let disc_share = (1.0 - 0.085 * level.above_l3()).max(0.45);
-        let disc_mm = patient.disc_mm * disc_share * (1.0 + stream.around(0.1));
+        let narrow = stream.chance(aged(ranges.confounder.narrow_disc, patient.oldness));
+        let left = if narrow { 0.25 + 0.4 * stream.unit() } else { 1.0 + stream.around(0.1) };
+        let disc_mm = patient.disc_mm * disc_share * left;
         let damage_kind = level.fracture.map_or(FractureKind::Linear, |(kind, _)| kind);
         let damage = draw_damage(stream, damage_kind, &ranges.fracture);
         let mut body = draw_body(stream, size, ranges);
@@ -130,14 +135,18 @@ impl Vertebra {
         // The posterior elements sink with the body, so that pedicles and joints still meet.
         let [up, down] = body.rests();
         let lift = (up - down) / 2.0;
-        let frame = Frame { half: body.half, height: up + down, lift, disc: disc_mm, lumbar };
+        let swollen = stream.chance(aged(ranges.confounder.arthrosis, patient.oldness));
+        let swelling = 1.0 + if swollen { 0.7 * stream.unit() } else { 0.0 };
+        let frame = Frame { half: body.half, height: up + down, lift, disc: disc_mm, lumbar, swelling };
         let widening = body.damage.map_or(0.0, |d| d.widening_mm);
         let arch = Arch::draw(stream, &frame, widening);
         let fracture = draw_fracture(stream, &level, (&body, &arch), ranges);
+        let degeneration = Degeneration::draw(stream, size, patient.oldness, &ranges.confounder);
         Self {
             level,
             pose: Pose::leaning([0.0; 3], [0.0; 2], 0.0),
             fracture,
+            degeneration,
             disc_mm,
             vacuum,
             cancellous_hu: patient.cancellous_hu * (1.0 + stream.around(0.08)),
@@ -199,7 +208,7 @@ fn draw_confounders(stream: &mut Stream, body: &mut Body, patient: &Patient, ran
     let spurred = stream.chance(aged(of.osteophyte, patient.oldness));
     for upper in [true, false] {
         let angle = stream.around(1.3);
-        let reach_mm = 2.0 + 4.0 * stream.unit();
+        let reach_mm = 2.0 + 6.0 * stream.unit();
         if spurred {
             body.osteophytes.push(Osteophyte { towards: [angle.sin(), -angle.cos()], reach_mm, upper });
         }
