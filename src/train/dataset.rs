@@ -3,7 +3,7 @@
 //! A set is a folder with an `index.csv` (columns `id,ct,mask`, further ones ignored; paths relative to
 //! it), as `spinefx phantom` writes. All slices of a patient stay on one side of the split.
 
-use crate::itk::{self, Interpolation, ItkError};
+use crate::itk::{self, Component, Interpolation, ItkError};
 use crate::monitor::Monitor;
 use crate::preprocess::{self, Recipe};
 use crate::volume::Volume;
@@ -40,6 +40,8 @@ pub struct Patient {
     pub gate: Volume<u8>,
     /// 1 in a fracture; same grid.
     pub mask: Volume<u8>,
+    /// The connected pieces of the mask.
+    pub lesions: Vec<Component>,
 }
 
 /// Patients of the three parts, 70 / 10 / 20 % as in the paper (section "Model Training Parameters").
@@ -150,7 +152,8 @@ pub fn load(entry: &Entry, recipe: &Recipe, monitor: &Monitor) -> Result<Patient
         .map_err(|source| DatasetError::Preprocess { id: id(), source })?
         .ok_or_else(|| DatasetError::NoBone { id: id() })?;
     let mask = itk::resample(&mask, prepared.normalised.grid(), Interpolation::Nearest, 0, monitor)?;
-    Ok(Patient { entry: entry.clone(), normalised: prepared.normalised, gate: prepared.gate, mask })
+    let (_, lesions) = itk::connected_components(&mask, monitor)?;
+    Ok(Patient { entry: entry.clone(), normalised: prepared.normalised, gate: prepared.gate, mask, lesions })
 }
 
 /// Fisher–Yates with an explicit generator, so that a seed means the same order for good.

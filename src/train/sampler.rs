@@ -1,8 +1,11 @@
 //! Which slices an epoch sees, and how a slice becomes a tile.
 //!
-//! An epoch holds every slice with a fracture and equally many without, drawn anew each time.
+//! A whole epoch holds every slice with a fracture and equally many without, drawn anew each time. A
+//! shorter one draws its slices lesion by lesion, small ones more often: a thin fracture line meets few
+//! slices with few voxels, and would hardly be seen beside a crushed body.
 
-use super::dataset::{Patient, below, shuffle};
+use super::dataset::{Patient, below, shuffle, uniform};
+use crate::itk::Component;
 use crate::plane::Plane;
 use crate::volume::Volume;
 use rand_chacha::ChaCha12Rng;
@@ -17,6 +20,15 @@ pub struct SliceRef {
     pub slice: usize,
 }
 
+/// A connected piece of a patient's mask.
+struct Lesion {
+    patient: usize,
+    first: usize,
+    last: usize,
+    /// How often it is drawn: by the inverse of its linear size.
+    weight: f64,
+}
+
 /// Slices of some patients by what they show.
 pub struct Sampler<'a> {
     patients: &'a [Patient],
@@ -24,13 +36,21 @@ pub struct Sampler<'a> {
     tile: [usize; 2],
     positive: Vec<SliceRef>,
     negative: Vec<SliceRef>,
+    lesions: Vec<Lesion>,
 }
 
 impl<'a> Sampler<'a> {
     /// Sorts the slices into those with a fracture and those with bone but none.
     pub fn new(patients: &'a [Patient], plane: Plane, tile: [usize; 2]) -> Self {
-        let (mut positive, mut negative) = (Vec::new(), Vec::new());
+        let (mut positive, mut negative, mut lesions) = (Vec::new(), Vec::new(), Vec::new());
         for (patient, p) in patients.iter().enumerate() {
+            let lesion = |c: &Component| Lesion {
+                patient,
+                first: plane.slice_of(c.bounds_vox.map(|b| b[0])),
+                last: plane.slice_of(c.bounds_vox.map(|b| b[1])),
+                weight: 1.0 / (c.voxels as f64).cbrt(),
+            };
+            lesions.extend(p.lesions.iter().map(lesion));
             for slice in 0..plane.slice_count(p.mask.grid().size()) {
                 let at = SliceRef { patient, slice };
                 if pixels(&p.mask, plane, slice).contains(&1) {
@@ -40,7 +60,7 @@ impl<'a> Sampler<'a> {
                 }
             }
         }
-        Self { patients, plane, tile, positive, negative }
+        Self { patients, plane, tile, positive, negative, lesions }
     }
 
     /// Slices with a fracture, and slices with bone but none.
@@ -48,17 +68,32 @@ impl<'a> Sampler<'a> {
         [self.positive.len(), self.negative.len()]
     }
 
-    /// All positives and as many negatives in random order, cut to `most`.
+    /// All positives and as many negatives in random order; of `most` slices, half are drawn lesion by
+    /// lesion.
     pub fn epoch(&self, most: Option<usize>, rng: &mut ChaCha12Rng) -> Vec<SliceRef> {
-        let mut positive = self.positive.clone();
+        let each = most.map_or(self.positive.len(), |m| (m / 2).min(self.positive.len()));
+        let mut all = if most.is_some() { self.by_lesion(each, rng) } else { self.positive.clone() };
         let mut negative = self.negative.clone();
-        shuffle(&mut positive, rng);
         shuffle(&mut negative, rng);
-        let each = most.map_or(positive.len(), |m| (m / 2).min(positive.len()));
-        let mut all: Vec<SliceRef> =
-            positive.into_iter().take(each).chain(negative.into_iter().take(each)).collect();
+        all.extend(negative.into_iter().take(each));
         shuffle(&mut all, rng);
         all
+    }
+
+    /// Slices through lesions drawn by their weight.
+    fn by_lesion(&self, count: usize, rng: &mut ChaCha12Rng) -> Vec<SliceRef> {
+        let total: f64 = self.lesions.iter().map(|l| l.weight).sum();
+        let draw = |rng: &mut ChaCha12Rng| {
+            let mut left = uniform(rng, 0.0, total);
+            let chosen = self.lesions.iter().find(|l| {
+                left -= l.weight;
+                left < 0.0
+            });
+            let lesion = chosen.or(self.lesions.last())?;
+            let slice = lesion.first + below(rng, lesion.last - lesion.first + 1);
+            Some(SliceRef { patient: lesion.patient, slice })
+        };
+        (0..count).filter_map(|_| draw(rng)).collect()
     }
 
     /// Tiles of some slices: `(ct, mask)`, each B×1×rows×columns, 32-bit float.
