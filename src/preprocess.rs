@@ -134,7 +134,7 @@ fn grow(bounds: [[usize; 2]; 3], margin: [usize; 3], size: [usize; 3]) -> ([usiz
 }
 
 /// Box dilation, one axis after the other: a voxel is set when bone lies within `reach` on every axis.
-fn dilate(mut mask: Volume<u8>, reach: [usize; 3]) -> Volume<u8> {
+pub fn dilate(mut mask: Volume<u8>, reach: [usize; 3]) -> Volume<u8> {
     let size = mask.grid().size();
     let stride = [1, size[0], size[0] * size[1]];
     for axis in 0..3 {

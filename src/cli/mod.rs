@@ -2,6 +2,7 @@
 
 mod compute;
 mod evaluate;
+mod graft;
 mod models;
 mod phantom;
 mod segment;
@@ -33,6 +34,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Generate synthetic spine CTs with known fractures
     Phantom(phantom::Phantom),
+    /// Make known fractures in a real CT whose vertebrae are labelled
+    Graft(graft::Graft),
     /// List the models that this program can serve
     Models(models::Models),
 }
@@ -65,6 +68,7 @@ pub fn run() -> ExitCode {
         Command::Train(command) => train::run(&command),
         Command::Evaluate(command) => evaluate::run(&command),
         Command::Phantom(command) => phantom::run(&command),
+        Command::Graft(command) => graft::run(&command),
         Command::Models(command) => models::run(&command),
     };
     match result {

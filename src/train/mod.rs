@@ -6,6 +6,8 @@
 
 pub mod augment;
 pub mod dataset;
+pub mod graft;
+mod graft_frame;
 pub mod loss;
 pub mod phantom;
 pub mod sampler;
