@@ -10,6 +10,7 @@
 //! `ARCHITECTURE.md` has the map and who may import whom; `tests/architecture.rs` holds the code to it.
 
 pub mod cli;
+pub mod column;
 pub mod dicom;
 pub mod evaluate;
 pub mod infer;

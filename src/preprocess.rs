@@ -3,6 +3,7 @@
 //! The paper names the steps (normalise, crop, resample) without their values; the values travel with
 //! a model in its `config.json`. The same code prepares training volumes and requests.
 
+use crate::column;
 use crate::itk::{self, Interpolation, ItkError};
 use crate::monitor::{Monitor, Stage};
 use crate::volume::{Grid, GridError, Volume};
@@ -25,6 +26,8 @@ pub struct Recipe {
     pub bone_hu: f64,
     /// How far from bone (per axis) the network's answer counts.
     pub bone_margin_mm: f64,
+    /// Bone farther than this from the spine's course counts for nothing; `None`: all bone counts.
+    pub spine_reach_mm: Option<f64>,
 }
 
 /// A volume ready for the network.
@@ -50,6 +53,10 @@ pub fn prepare(
     let ct_hu = to_spacing(ct_hu, recipe.spacing_mm, monitor)?;
     monitor.step(Stage::Preprocess, 1, STEPS)?;
     let Some(bone) = bone(&ct_hu, recipe.bone_hu, monitor)? else { return Ok(None) };
+    let bone = match recipe.spine_reach_mm {
+        Some(reach_mm) => column::keep_near(bone, reach_mm),
+        None => bone,
+    };
     let margin_vox = margin_vox(ct_hu.grid(), recipe.bone_margin_mm);
     let (start, size) = grow(bounds(&bone), margin_vox, ct_hu.grid().size());
     let gate = dilate(itk::crop(&bone, start, size)?, margin_vox);

@@ -61,6 +61,10 @@ pub struct ModelConfig {
     pub bone_hu: f64,
     /// A voxel farther than this from every such voxel is never called fracture.
     pub bone_margin_mm: f64,
+    /// Only bone within this distance of the spine's course counts ([`crate::column`]); absent: all bone,
+    /// shoulders and hips included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spine_reach_mm: Option<f64>,
     /// Probability from which a voxel counts as fracture.
     pub threshold: f64,
     /// Smaller components are dropped.
@@ -101,6 +105,7 @@ impl ModelConfig {
             window_hu: self.window_hu,
             bone_hu: self.bone_hu,
             bone_margin_mm: self.bone_margin_mm,
+            spine_reach_mm: self.spine_reach_mm,
         }
     }
 
@@ -153,6 +158,8 @@ impl ModelConfig {
         require("bone_hu", &self.bone_hu, self.bone_hu.is_finite(), "finite")?;
         let margin = (0.0..=1000.0).contains(&self.bone_margin_mm);
         require("bone_margin_mm", &self.bone_margin_mm, margin, "0 to 1000")?;
+        let reach = self.spine_reach_mm.is_none_or(|mm| (30.0..=1000.0).contains(&mm));
+        require("spine_reach_mm", &self.spine_reach_mm, reach, "30 to 1000, or absent")?;
         let threshold = self.threshold > 0.0 && self.threshold < 1.0;
         require("threshold", &self.threshold, threshold, "between 0 and 1")?;
         let least = self.minimum_component_mm3.is_finite() && self.minimum_component_mm3 >= 0.0;
@@ -189,6 +196,7 @@ pub mod tests {
             window_hu: [-200.0, 1300.0],
             bone_hu: 150.0,
             bone_margin_mm: 5.0,
+            spine_reach_mm: None,
             threshold: 0.5,
             minimum_component_mm3: 100.0,
             precision: Precision::Fp32,
@@ -218,7 +226,7 @@ pub mod tests {
     #[test]
     fn names_the_key_that_cannot_be_used() {
         type Spoil = fn(&mut ModelConfig);
-        let cases: [(&str, Spoil); 9] = [
+        let cases: [(&str, Spoil); 10] = [
             ("name", |c| c.name = "../up".into()),
             ("spacing_mm", |c| c.spacing_mm[1] = f64::NAN),
             ("tile_vox", |c| c.tile_vox = [40, 32]),
@@ -226,6 +234,7 @@ pub mod tests {
             ("batch", |c| c.batch = 0),
             ("window_hu", |c| c.window_hu = [300.0, 300.0]),
             ("bone_margin_mm", |c| c.bone_margin_mm = -1.0),
+            ("spine_reach_mm", |c| c.spine_reach_mm = Some(10.0)),
             ("threshold", |c| c.threshold = 1.0),
             ("minimum_component_mm3", |c| c.minimum_component_mm3 = f64::INFINITY),
         ];

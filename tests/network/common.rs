@@ -75,6 +75,7 @@ pub fn config(plane: Plane, batch: usize) -> ModelConfig {
         window_hu: [-200.0, 1300.0],
         bone_hu: 150.0,
         bone_margin_mm: 5.0,
+        spine_reach_mm: None,
         threshold: 0.5,
         minimum_component_mm3: 0.0,
         precision: Precision::Fp32,
