@@ -60,7 +60,7 @@ impl Engine for Store {
                 name: config.name.clone(),
                 version: config.version.clone(),
                 description: config.description.clone(),
-                architecture: format!("msff, {} parameters", model.parameters()),
+                architecture: format!("{}, {} parameters", config.architecture.kind(), model.parameters()),
                 plane: config.plane.name().to_owned(),
                 spacing_mm: config.spacing_mm,
                 weights_sha256: model.weights_sha256().to_owned(),

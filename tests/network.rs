@@ -41,7 +41,7 @@ fn refuses_slices_that_do_not_halve_four_times() {
     let (_store, network) = build(&MsffConfig::with_width(4));
     for [rows, columns] in [[64, 72], [8, 64], [0, 16]] {
         let refused = network.logits(&Tensor::zeros([1, 1, rows, columns], FLOAT), false);
-        assert_eq!(refused.unwrap_err(), NetworkError::InputSize { rows, columns });
+        assert_eq!(refused.unwrap_err(), NetworkError::InputSize { rows, columns, multiple: 16 });
     }
     for shape in [vec![1, 3, 64, 64], vec![64, 64], vec![0, 1, 64, 64]] {
         let refused = network.logits(&Tensor::zeros(shape.as_slice(), FLOAT), false);

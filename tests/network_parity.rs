@@ -1,6 +1,8 @@
 //! Our checkpoints load in PyTorch, by name and strictly, and give the same logits there.
 
-use spinefx::network::{AsppInput, Module, Msff, MsffConfig, StoredAs, prefer_channels_last, save_weights};
+use spinefx::network::{
+    Architecture, AsppInput, Module, MsffConfig, Network, StoredAs, prefer_channels_last, save_weights,
+};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tch::{Device, Kind, Tensor, nn};
@@ -23,7 +25,7 @@ fn python() -> Option<PathBuf> {
 
 /// Moves everything off its start, where γ = 0 and untouched statistics would hide mistakes. The
 /// statistics come from passes in training mode, so that logits have a trained network's magnitude.
-fn shake(store: &nn::VarStore, network: &Msff) {
+fn shake(store: &nn::VarStore, network: &Network) {
     let _guard = tch::no_grad_guard();
     let mut variables: Vec<_> = store.variables().into_iter().collect();
     variables.sort_by(|a, b| a.0.cmp(&b.0));
@@ -78,7 +80,7 @@ fn pytorch_computes_the_same_logits() {
     for config in cases {
         tch::manual_seed(20);
         let store = nn::VarStore::new(Device::Cpu);
-        let network = Msff::new(&store.root(), &config).unwrap();
+        let network = Architecture::Msff(config.clone()).build(&store.root()).unwrap();
         shake(&store, &network);
         prefer_channels_last(&store);
         let slices = Tensor::randn([2, 1, 64, 96], FLOAT);

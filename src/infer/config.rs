@@ -1,6 +1,6 @@
 //! `config.json`: what travels with a model's weights.
 
-use crate::network::{MsffConfig, NetworkError, SIZE_MULTIPLE};
+use crate::network::{Architecture, NetworkError, SIZE_MULTIPLE};
 use crate::plane::Plane;
 use crate::preprocess::Recipe;
 use serde::{Deserialize, Serialize};
@@ -21,14 +21,6 @@ pub enum Precision {
     Fp32,
     /// bfloat16 weights and maps; batch normalisation stays fp32, as do the probabilities.
     Bf16,
-}
-
-/// Which network, and its shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Architecture {
-    /// [`crate::network::Msff`].
-    Msff(MsffConfig),
 }
 
 /// A model's `config.json`.
@@ -124,8 +116,7 @@ impl ModelConfig {
 
     /// Refuses values that cannot be used. [`ModelConfig::from_json`] has done so already.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let Architecture::Msff(network) = &self.architecture;
-        network.check()?;
+        self.architecture.check()?;
         self.check_identity()?;
         self.check_geometry()?;
         self.check_values()
@@ -179,6 +170,7 @@ fn require(
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::network::MsffConfig;
 
     /// A tiny model's configuration.
     pub fn example() -> ModelConfig {

@@ -9,8 +9,8 @@ mod model;
 mod run;
 mod tiles;
 
-pub use crate::network::{WeightsError, save_weights};
-pub use config::{Architecture, ConfigError, ModelConfig, Precision};
+pub use crate::network::{Architecture, WeightsError, save_weights};
+pub use config::{ConfigError, ModelConfig, Precision};
 pub use device::{DeviceChoice, DeviceError, Place};
 pub use model::{CONFIG_FILE, InferError, Model, ModelError, WEIGHTS_FILE};
 pub use run::InferOptions;

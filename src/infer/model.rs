@@ -1,9 +1,11 @@
 //! A network with its weights on a device.
 
-use super::config::{Architecture, ConfigError, ModelConfig, Precision};
+use super::config::{ConfigError, ModelConfig, Precision};
 use super::device::{DeviceChoice, DeviceError};
 use crate::monitor::Cancelled;
-use crate::network::{Msff, NetworkError, WeightsError, load_weights, parameter_count, prefer_channels_last};
+use crate::network::{
+    Network, NetworkError, WeightsError, load_weights, parameter_count, prefer_channels_last,
+};
 use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -97,7 +99,7 @@ pub enum InferError {
 #[derive(Debug)]
 pub struct Model {
     config: ModelConfig,
-    network: Msff,
+    network: Network,
     device: Device,
     precision: Precision,
     parameters: usize,
@@ -131,10 +133,9 @@ impl Model {
         let device = choice.device()?;
         let precision = choice.precision(config.precision, device);
         choice.set_threads();
-        let Architecture::Msff(network) = &config.architecture;
         let built = guard_torch(|| {
             let store = nn::VarStore::new(Device::Cpu);
-            let network = Msff::new(&store.root(), network).map_err(ConfigError::Architecture)?;
+            let network = config.architecture.build(&store.root()).map_err(ConfigError::Architecture)?;
             Ok::<_, ModelError>((store, network))
         });
         let (mut store, network) = built.map_err(ModelError::SetUp)??;

@@ -121,12 +121,14 @@ pub enum NetworkError {
         /// The tensor's shape.
         found: Vec<i64>,
     },
-    /// Five resolutions need four exact halvings.
-    #[error("a slice of {rows}×{columns}: both must be multiples of 16, and at least 16")]
+    /// Every resolution of the network needs an exact halving.
+    #[error("a slice of {rows}×{columns}: both must be multiples of {multiple}, and at least {multiple}")]
     InputSize {
         /// H.
         rows: i64,
         /// W.
         columns: i64,
+        /// What both must be multiples of.
+        multiple: i64,
     },
 }

@@ -13,6 +13,7 @@
 //! Parameter names are those of the equal PyTorch model (`tests/network/msff.py`), so a checkpoint
 //! loads there by `load_state_dict`. `weights` reads and writes them as safetensors.
 
+mod architecture;
 mod aspp;
 mod blocks;
 mod config;
@@ -26,8 +27,9 @@ mod rcbam;
 mod sem;
 mod weights;
 
+pub use architecture::{Architecture, Network, SIZE_MULTIPLE};
 pub use config::{AsppInput, Module, MsffConfig, NetworkError};
-pub use msff::{Msff, SIZE_MULTIPLE};
+pub use msff::Msff;
 pub use weights::{
     StoredAs, WeightsError, load_weights, parameter_count, prefer_channels_last, save_weights,
 };

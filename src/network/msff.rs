@@ -12,9 +12,6 @@ use super::rcbam::Rcbam;
 use super::sem::Sem;
 use tch::{Tensor, nn};
 
-/// Rows and columns of a slice must be multiples of this: the encoder halves four times.
-pub const SIZE_MULTIPLE: usize = 16;
-
 /// The multi-scale feature-fusion network: B×1×H×W in [−1, 1] → B×1×H×W logits.
 #[derive(Debug)]
 pub struct Msff {
@@ -68,25 +65,6 @@ impl Msff {
         })
     }
 
-    /// B×1×H×W → B×1×H×W logits, after checking the shape. `train` selects batch statistics.
-    ///
-    /// # Panics
-    /// When libtorch fails (no memory); `infer` turns that into an error.
-    pub fn logits(&self, slices: &Tensor, train: bool) -> Result<Tensor, NetworkError> {
-        let shape = slices.size();
-        let &[batch, 1, rows, columns] = shape.as_slice() else {
-            return Err(NetworkError::InputShape { found: shape });
-        };
-        if batch < 1 {
-            return Err(NetworkError::InputShape { found: shape });
-        }
-        let fits = |n: i64| n > 0 && n % SIZE_MULTIPLE as i64 == 0;
-        if !(fits(rows) && fits(columns)) {
-            return Err(NetworkError::InputSize { rows, columns });
-        }
-        Ok(nn::ModuleT::forward_t(self, slices, train))
-    }
-
     /// The four encoder maps, fused and gated, side by side or added at the slice's own size.
     fn features(&self, slices: &Tensor, train: bool) -> Tensor {
         let mut maps = self.encoder.forward(slices, train);
@@ -108,7 +86,7 @@ impl Msff {
 }
 
 impl nn::ModuleT for Msff {
-    /// As [`Msff::logits`], without its checks.
+    /// Rows and columns must be multiples of 16: the encoder halves four times.
     fn forward_t(&self, slices: &Tensor, train: bool) -> Tensor {
         let mut xs = self.features(slices, train);
         xs = match &self.aspp {

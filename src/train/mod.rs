@@ -12,9 +12,9 @@ pub mod loss;
 pub mod phantom;
 pub mod sampler;
 
-use crate::infer::{Architecture, ModelConfig, WEIGHTS_FILE};
+use crate::infer::{ModelConfig, WEIGHTS_FILE};
 use crate::monitor::Monitor;
-use crate::network::{Msff, NetworkError, StoredAs, WeightsError, prefer_channels_last, save_weights};
+use crate::network::{Network, NetworkError, StoredAs, WeightsError, prefer_channels_last, save_weights};
 use augment::Augment;
 use dataset::{DatasetError, Entry, Patient, Split};
 use rand_chacha::ChaCha12Rng;
@@ -136,8 +136,7 @@ pub fn run(options: &TrainOptions, on: &mut dyn FnMut(Event)) -> Result<Vec<Epoc
     let validation = sampler("validation", &held_out, options)?;
     tch::manual_seed(options.seed as i64);
     let vs = nn::VarStore::new(options.device);
-    let Architecture::Msff(shape) = &options.model.architecture;
-    let network = Msff::new(&vs.root(), shape)?;
+    let network = options.model.architecture.build(&vs.root())?;
     prefer_channels_last(&vs);
     let mut optimizer = nn::Adam::default().build(&vs, options.learning_rate)?;
     let mut rng = ChaCha12Rng::seed_from_u64(options.seed);
@@ -224,7 +223,7 @@ fn write_text(options: &TrainOptions, name: &str, text: &str) -> Result<(), Trai
 
 /// One run over an epoch's slices.
 struct Pass<'a> {
-    network: &'a Msff,
+    network: &'a Network,
     optimizer: &'a mut nn::Optimizer,
     options: &'a TrainOptions,
     epoch: usize,
@@ -268,7 +267,7 @@ impl Scores {
     }
 }
 
-fn validate(network: &Msff, sampler: &Sampler, slices: &[SliceRef], options: &TrainOptions) -> Scores {
+fn validate(network: &Network, sampler: &Sampler, slices: &[SliceRef], options: &TrainOptions) -> Scores {
     // The same crops every epoch, or the loss would jump for no reason of the network's.
     let mut rng = ChaCha12Rng::seed_from_u64(options.seed ^ 2);
     let mut scores = Scores { loss: 0.0, both: 0.0, either: 0.0 };

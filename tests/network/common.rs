@@ -1,19 +1,19 @@
 //! What the tests of the network and of inference both need.
 
 use spinefx::infer::{Architecture, ModelConfig, Precision};
-use spinefx::network::{Msff, MsffConfig, StoredAs, load_weights, save_weights};
+use spinefx::network::{MsffConfig, Network, StoredAs, load_weights, save_weights};
 use spinefx::plane::Plane;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tch::{Device, Tensor, nn};
 
 /// A fresh network, the same every time. The lock keeps tests that run beside each other from drawing
 /// each other's numbers: libtorch has one generator per process, and only this function uses it.
-pub fn build(config: &MsffConfig) -> (nn::VarStore, Msff) {
+pub fn build(config: &MsffConfig) -> (nn::VarStore, Network) {
     static GENERATOR: Mutex<()> = Mutex::new(());
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     tch::manual_seed(7);
     let store = nn::VarStore::new(Device::Cpu);
-    let network = Msff::new(&store.root(), config).unwrap();
+    let network = Architecture::Msff(config.clone()).build(&store.root()).unwrap();
     (store, network)
 }
 
@@ -29,12 +29,12 @@ pub fn noise(shape: &[i64], seed: u64) -> Tensor {
     Tensor::from_slice(&values).view(shape)
 }
 
-pub fn eval(network: &Msff, slices: &Tensor) -> Tensor {
+pub fn eval(network: &Network, slices: &Tensor) -> Tensor {
     tch::no_grad(|| network.logits(slices, false)).unwrap()
 }
 
 /// A network that answers with varied probabilities: γ ≠ 0, statistics from real passes.
-pub fn lively() -> (nn::VarStore, Msff) {
+pub fn lively() -> (nn::VarStore, Network) {
     static WEIGHTS: OnceLock<Vec<u8>> = OnceLock::new();
     let (store, network) = build(&MsffConfig::with_width(8));
     let weights = WEIGHTS.get_or_init(|| {
