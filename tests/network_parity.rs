@@ -1,7 +1,8 @@
 //! Our checkpoints load in PyTorch, by name and strictly, and give the same logits there.
 
 use spinefx::network::{
-    Architecture, AsppInput, Module, MsffConfig, Network, StoredAs, prefer_channels_last, save_weights,
+    Architecture, AsppInput, Module, MsffConfig, Network, StoredAs, baselines, prefer_channels_last,
+    save_weights,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,22 +50,42 @@ fn bytes_of(tensor: &Tensor) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
 }
 
-fn in_pytorch(python: &Path, store: &nn::VarStore, config: &MsffConfig, slices: &Tensor) -> Tensor {
+/// What the network of `script` (in tests/network) answers with these weights.
+fn in_pytorch(python: &Path, script: &str, [weights, config]: [&Path; 2], slices: &Tensor) -> Tensor {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    save_weights(store, &at("w.safetensors"), StoredAs::F32).unwrap();
-    std::fs::write(at("config.json"), serde_json::to_string(config).unwrap()).unwrap();
     std::fs::write(at("in.f32"), bytes_of(slices)).unwrap();
     let size = slices.size();
     let ran = Command::new(python)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/network/msff.py"))
-        .args(["w.safetensors", "config.json", "in.f32", "out.f32"].map(at))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/network").join(script))
+        .args([weights, config, &at("in.f32"), &at("out.f32")])
         .args([size[0], size[2], size[3]].map(|n| n.to_string()))
         .output()
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let bytes = std::fs::read(at("out.f32")).unwrap();
     Tensor::from_data_size(&bytes, &size, Kind::Float)
+}
+
+/// Holds a shaken network of ours beside PyTorch's with the same weights.
+fn compare(python: &Path, script: &str, architecture: &Architecture) {
+    tch::manual_seed(20);
+    let store = nn::VarStore::new(Device::Cpu);
+    let network = architecture.build(&store.root()).unwrap();
+    shake(&store, &network);
+    prefer_channels_last(&store);
+    let slices = Tensor::randn([2, 1, 64, 96], FLOAT);
+    let ours = tch::no_grad(|| network.logits(&slices, false)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let [weights, config] = ["w.safetensors", "config.json"].map(|name| folder.path().join(name));
+    save_weights(&store, &weights, StoredAs::F32).unwrap();
+    std::fs::write(&config, serde_json::to_string(architecture).unwrap()).unwrap();
+    let theirs = in_pytorch(python, script, [&weights, &config], &slices);
+    let spread = theirs.std(false).double_value(&[]);
+    let difference = (ours - theirs).abs().max().double_value(&[]);
+    eprintln!("{architecture:?}: spread {spread:.3}, difference {difference:.2e}");
+    assert!(spread > 100.0 * TOLERANCE, "logits that do not vary prove nothing: {spread}");
+    assert!(difference < TOLERANCE, "{architecture:?}: {difference}");
 }
 
 #[test]
@@ -78,18 +99,14 @@ fn pytorch_computes_the_same_logits() {
         MsffConfig { without: vec![Module::Rcbam, Module::Rbrab, Module::Lprab], ..small() },
     ];
     for config in cases {
-        tch::manual_seed(20);
-        let store = nn::VarStore::new(Device::Cpu);
-        let network = Architecture::Msff(config.clone()).build(&store.root()).unwrap();
-        shake(&store, &network);
-        prefer_channels_last(&store);
-        let slices = Tensor::randn([2, 1, 64, 96], FLOAT);
-        let ours = tch::no_grad(|| network.logits(&slices, false)).unwrap();
-        let theirs = in_pytorch(&python, &store, &config, &slices);
-        let spread = theirs.std(false).double_value(&[]);
-        let difference = (ours - theirs).abs().max().double_value(&[]);
-        eprintln!("{config:?}: spread {spread:.3}, difference {difference:.2e}");
-        assert!(spread > 100.0 * TOLERANCE, "logits that do not vary prove nothing: {spread}");
-        assert!(difference < TOLERANCE, "{config:?}: {difference}");
+        compare(&python, "msff.py", &Architecture::Msff(config));
+    }
+}
+
+#[test]
+fn pytorch_computes_the_same_logits_for_every_baseline() {
+    let Some(python) = python() else { return };
+    for (_, architecture) in baselines(Some(8)) {
+        compare(&python, "baselines.py", &architecture);
     }
 }

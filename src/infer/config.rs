@@ -41,7 +41,7 @@ pub struct ModelConfig {
     pub plane: Plane,
     /// Voxel spacing, i (left) j (posterior) k (superior), of the oriented volume it was trained on.
     pub spacing_mm: [f64; 3],
-    /// Rows and columns of one input: multiples of 16.
+    /// Rows and columns of one input: multiples of 16, for FCN-8s and SegNet of 32.
     pub tile_vox: [usize; 2],
     /// Least share of a tile that its neighbour covers too: 0 to 0.75.
     pub tile_overlap: f64,
@@ -134,9 +134,15 @@ impl ModelConfig {
     fn check_geometry(&self) -> Result<(), ConfigError> {
         let spaced = self.spacing_mm.iter().all(|s| s.is_finite() && (0.05..=20.0).contains(s));
         require("spacing_mm", &self.spacing_mm, spaced, "three values of 0.05 to 20")?;
-        let tile = |n: &usize| (SIZE_MULTIPLE..=TILE_LIMIT).contains(n) && n.is_multiple_of(SIZE_MULTIPLE);
+        let multiple = self.architecture.size_multiple();
+        let tile = |n: &usize| (multiple..=TILE_LIMIT).contains(n) && n.is_multiple_of(multiple);
         let tiled = self.tile_vox.iter().all(tile);
-        require("tile_vox", &self.tile_vox, tiled, "two multiples of 16, each 16 to 2048")?;
+        let wanted = if multiple == SIZE_MULTIPLE {
+            "two multiples of 16, each 16 to 2048"
+        } else {
+            "two multiples of 32, each 32 to 2048, for this architecture"
+        };
+        require("tile_vox", &self.tile_vox, tiled, wanted)?;
         let overlap = (0.0..=OVERLAP_LIMIT).contains(&self.tile_overlap);
         require("tile_overlap", &self.tile_overlap, overlap, "0 to 0.75")?;
         require("batch", &self.batch, (1..=BATCH_LIMIT).contains(&self.batch), "1 to 256")
@@ -238,6 +244,9 @@ pub mod tests {
         }
         let mut config = example();
         config.architecture = Architecture::Msff(MsffConfig::with_width(7));
-        assert_eq!(config.check(), Err(ConfigError::Architecture(NetworkError::Width { found: 7 })));
+        assert_eq!(
+            config.check(),
+            Err(ConfigError::Architecture(NetworkError::Width { found: 7, multiple: 2 }))
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Which network a model is made of. Training and inference know networks through this file alone.
 
-use super::config::{MsffConfig, NetworkError};
+use super::baselines::{BaseWidth, DeepLab, Fcn8s, SegNet, SpineGan, UNet, UNetPlusPlus};
+use super::config::{Module, MsffConfig, NetworkError};
 use super::msff::Msff;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -15,23 +16,55 @@ pub const SIZE_MULTIPLE: usize = 16;
 pub enum Architecture {
     /// The paper's network, [`Msff`].
     Msff(MsffConfig),
+    /// [`UNet`].
+    UNet(BaseWidth<64>),
+    /// [`UNetPlusPlus`].
+    #[serde(rename = "unetpp")]
+    UNetPlusPlus(BaseWidth<32>),
+    /// [`Fcn8s`].
+    Fcn8s(BaseWidth<64>),
+    /// [`SpineGan`].
+    SpineGan(BaseWidth<32>),
+    /// [`SegNet`].
+    SegNet(BaseWidth<64>),
+    /// [`DeepLab`].
+    #[serde(rename = "deeplabv3plus")]
+    DeepLab(BaseWidth<64>),
 }
 
 impl Architecture {
-    /// A network by its [kind](Self::kind), as published or at another base width; `None` for an
-    /// unknown kind.
-    pub fn named(kind: &str, width: Option<i64>) -> Option<Self> {
-        let msff = MsffConfig::default();
-        match kind {
-            "msff" => Some(Self::Msff(MsffConfig { width: width.unwrap_or(msff.width), ..msff })),
-            _ => None,
+    /// Names that [`Architecture::named`] knows.
+    pub fn names() -> Vec<String> {
+        let variants = Module::ALL.map(|module| format!("msff-no-{}", module.name()));
+        std::iter::once("msff".to_owned())
+            .chain(variants)
+            .chain(baselines(None).into_iter().map(|(_, network)| network.kind().to_owned()))
+            .collect()
+    }
+
+    /// A network by its [kind](Self::kind), or `msff-no-ffm` and so on for an ablation, as published or
+    /// at another base width; `None` for an unknown name.
+    pub fn named(name: &str, width: Option<i64>) -> Option<Self> {
+        if let Some(without) = name.strip_prefix("msff-no-") {
+            let module = Module::ALL.into_iter().find(|module| module.name() == without)?;
+            return Some(Self::Msff(MsffConfig { without: vec![module], ..msff(width) }));
         }
+        let paper = Self::Msff(msff(width));
+        let mut known =
+            std::iter::once(paper).chain(baselines(width).into_iter().map(|(_, network)| network));
+        known.find(|network| network.kind() == name)
     }
 
     /// The network's short name, as in `config.json`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Msff(_) => "msff",
+            Self::UNet(_) => "unet",
+            Self::UNetPlusPlus(_) => "unetpp",
+            Self::Fcn8s(_) => "fcn8s",
+            Self::SpineGan(_) => "spinegan",
+            Self::SegNet(_) => "segnet",
+            Self::DeepLab(_) => "deeplabv3plus",
         }
     }
 
@@ -39,30 +72,85 @@ impl Architecture {
     pub fn width(&self) -> i64 {
         match self {
             Self::Msff(config) => config.width,
+            Self::UNet(config) | Self::Fcn8s(config) | Self::SegNet(config) | Self::DeepLab(config) => {
+                config.width
+            }
+            Self::UNetPlusPlus(config) | Self::SpineGan(config) => config.width,
         }
     }
 
     /// What rows and columns of a slice must be a multiple of.
     pub fn size_multiple(&self) -> usize {
         match self {
-            Self::Msff(_) => SIZE_MULTIPLE,
+            // VGG halves five times.
+            Self::Fcn8s(_) | Self::SegNet(_) => 2 * SIZE_MULTIPLE,
+            _ => SIZE_MULTIPLE,
         }
+    }
+
+    /// Whether the network learns from a [`Discriminator`](super::Discriminator) too.
+    pub fn is_adversarial(&self) -> bool {
+        matches!(self, Self::SpineGan(_))
     }
 
     /// Refuses what cannot be built.
     pub fn check(&self) -> Result<(), NetworkError> {
         match self {
             Self::Msff(config) => config.check(),
+            Self::UNet(config) | Self::Fcn8s(config) | Self::SegNet(config) | Self::DeepLab(config) => {
+                config.check()
+            }
+            Self::UNetPlusPlus(config) | Self::SpineGan(config) => config.check(),
         }
     }
 
     /// Adds the network's variables below `p`, freshly initialised (seed with `tch::manual_seed`).
     pub fn build(&self, p: &Path) -> Result<Network, NetworkError> {
+        self.check()?;
+        let width = self.width();
         let layers: Box<dyn ModuleT> = match self {
             Self::Msff(config) => Box::new(Msff::new(p, config)?),
+            Self::UNet(_) => Box::new(UNet::new(p, width)),
+            Self::UNetPlusPlus(_) => Box::new(UNetPlusPlus::new(p, width)),
+            Self::Fcn8s(_) => Box::new(Fcn8s::new(p, width)),
+            Self::SpineGan(_) => Box::new(SpineGan::new(p, width)),
+            Self::SegNet(_) => Box::new(SegNet::new(p, width)),
+            Self::DeepLab(_) => Box::new(DeepLab::new(p, width)),
         };
         Ok(Network { layers, multiple: self.size_multiple() as i64 })
     }
+}
+
+fn msff(width: Option<i64>) -> MsffConfig {
+    let published = MsffConfig::default();
+    MsffConfig { width: width.unwrap_or(published.width), ..published }
+}
+
+/// The rows of the paper's Table 1, top to bottom: its words, and the network.
+pub fn ablations(width: Option<i64>) -> Vec<(&'static str, Architecture)> {
+    let without = |module| Architecture::Msff(MsffConfig { without: vec![module], ..msff(width) });
+    vec![
+        ("Proposed Model", Architecture::Msff(msff(width))),
+        ("No FFM", without(Module::Ffm)),
+        ("No SEM", without(Module::Sem)),
+        ("No ASPP", without(Module::Aspp)),
+        ("No RCBAM", without(Module::Rcbam)),
+        ("No RBRAB", without(Module::Rbrab)),
+        ("No LPRAB", without(Module::Lprab)),
+    ]
+}
+
+/// The rows of the paper's Table 2 but the last, top to bottom: its words, and the network. The last is
+/// the first of [`ablations`].
+pub fn baselines(width: Option<i64>) -> Vec<(&'static str, Architecture)> {
+    vec![
+        ("U-Net", Architecture::UNet(BaseWidth::new(width))),
+        ("U-Net++", Architecture::UNetPlusPlus(BaseWidth::new(width))),
+        ("FCN", Architecture::Fcn8s(BaseWidth::new(width))),
+        ("SpineGAN", Architecture::SpineGan(BaseWidth::new(width))),
+        ("SegNet", Architecture::SegNet(BaseWidth::new(width))),
+        ("DeepLabv3+", Architecture::DeepLab(BaseWidth::new(width))),
+    ]
 }
 
 /// Any network: B×1×H×W in [−1, 1] → B×1×H×W logits.
@@ -98,5 +186,78 @@ impl ModuleT for Network {
     /// As [`Network::logits`], without its checks.
     fn forward_t(&self, slices: &Tensor, train: bool) -> Tensor {
         self.layers.forward_t(slices, train)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::weights::parameter_count;
+    use super::*;
+    use crate::network::Discriminator;
+    use tch::{Device, nn};
+
+    /// Counted on a network that is really built.
+    fn parameters(network: &Architecture) -> usize {
+        let store = nn::VarStore::new(Device::Cpu);
+        network.build(&store.root()).unwrap();
+        parameter_count(&store)
+    }
+
+    /// The PyTorch trial that the design cites counted these; the literature's three-channel,
+    /// many-class versions differ by their first and last layers only.
+    #[test]
+    fn baselines_have_their_published_sizes() {
+        let expected = [31_036_481, 9_159_204, 134_268_774, 1_635_425, 29_470_977, 26_671_057];
+        for ((name, network), expected) in baselines(None).iter().zip(expected) {
+            assert_eq!(parameters(network), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_discriminator_has_its_published_size() {
+        let store = nn::VarStore::new(Device::Cpu);
+        Discriminator::new(&store.root(), 32);
+        assert_eq!(parameter_count(&store), 537_057);
+    }
+
+    #[test]
+    fn ablations_have_the_designs_sizes() {
+        let expected = [23_878_077, 20_187_837, 23_701_957, 23_398_269, 23_671_899, 23_791_676, 23_799_932];
+        for ((name, network), expected) in ablations(None).iter().zip(expected) {
+            assert_eq!(parameters(network), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_name_gives_its_network() {
+        for (name, width) in Architecture::names().iter().zip([4, 8].into_iter().cycle()) {
+            let network = Architecture::named(name, Some(width)).unwrap();
+            assert!(name.starts_with(network.kind()), "{name}");
+            assert_eq!((network.width(), network.check()), (width, Ok(())));
+            let json = serde_json::to_string(&network).unwrap();
+            assert_eq!(serde_json::from_str::<Architecture>(&json).unwrap(), network, "{json}");
+        }
+        assert_eq!(Architecture::names().len(), 13);
+        let tables = ablations(None).into_iter().chain(baselines(None)).map(|(_, network)| network);
+        let named = Architecture::names().into_iter().map(|name| Architecture::named(&name, None).unwrap());
+        assert_eq!(named.collect::<Vec<_>>(), tables.collect::<Vec<_>>());
+        for wrong in ["", "unet+", "msff-no-", "msff-no-head", "MSFF"] {
+            assert_eq!(Architecture::named(wrong, None), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn widths_that_split_a_channel_are_refused() {
+        let store = nn::VarStore::new(Device::Cpu);
+        for (name, network) in
+            baselines(Some(6)).iter().chain(&baselines(Some(0))).chain(&baselines(Some(260)))
+        {
+            let refused = network.build(&store.root()).err();
+            let expected = NetworkError::Width { found: network.width(), multiple: 4 };
+            assert_eq!(refused, Some(expected), "{name}");
+        }
+        assert!(store.variables().is_empty(), "what is refused leaves nothing behind");
+        let misspelt = serde_json::from_str::<Architecture>(r#"{"kind": "unet", "with": 8}"#);
+        assert!(misspelt.unwrap_err().to_string().contains("with"));
     }
 }

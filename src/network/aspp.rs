@@ -1,6 +1,6 @@
 //! Atrous spatial pyramid pooling (DeepLabv3): several fields of view side by side.
 
-use super::blocks::{ConvBn, Kernel, library_default};
+use super::blocks::{ConvBn, Kernel, conv_biased};
 use super::config::MsffConfig;
 use tch::nn::{self, Module};
 use tch::{Kind, Tensor};
@@ -22,16 +22,10 @@ impl Aspp {
             .enumerate()
             .map(|(n, kernel)| ConvBn::new(&(p / "branches" / n), from, to, kernel))
             .collect();
-        let init = library_default(from);
-        let biased = nn::ConvConfig {
-            ws_init: nn::init::DEFAULT_KAIMING_NORMAL,
-            bs_init: init,
-            ..nn::ConvConfig::default()
-        };
         let joined = to * (branches.len() as i64 + 1);
         Self {
             branches,
-            pool: nn::conv2d(p / "pool", from, to, 1, biased),
+            pool: conv_biased(&(p / "pool"), from, to, Kernel::ONE),
             project: ConvBn::new(&(p / "project"), joined, to, Kernel::ONE),
         }
     }

@@ -28,6 +28,11 @@ impl Kernel {
         Self { dilation, ..self }
     }
 
+    /// The stride.
+    pub const fn step(self) -> i64 {
+        self.stride
+    }
+
     fn config(self) -> nn::ConvConfig {
         nn::ConvConfig {
             stride: self.stride,
@@ -45,10 +50,60 @@ pub fn conv(p: &nn::Path, from: i64, to: i64, kernel: Kernel) -> nn::Conv2D {
     nn::conv2d(p, from, to, kernel.size, kernel.config())
 }
 
-/// One 3×3 kernel per channel, without bias.
-pub fn depthwise(p: &nn::Path, channels: i64, stride: i64) -> nn::Conv2D {
-    let config = nn::ConvConfig { groups: channels, ..Kernel::THREE.stride(stride).config() };
-    nn::conv2d(p, channels, channels, 3, config)
+/// A He-normal 'same' convolution with a bias.
+pub fn conv_biased(p: &nn::Path, from: i64, to: i64, kernel: Kernel) -> nn::Conv2D {
+    let init = library_default(from * kernel.size * kernel.size);
+    nn::conv2d(p, from, to, kernel.size, nn::ConvConfig { bias: true, bs_init: init, ..kernel.config() })
+}
+
+/// One kernel per channel, without bias.
+pub fn depthwise(p: &nn::Path, channels: i64, kernel: Kernel) -> nn::Conv2D {
+    let config = nn::ConvConfig { groups: channels, ..kernel.config() };
+    nn::conv2d(p, channels, channels, kernel.size, config)
+}
+
+/// A head's first bias: sigmoid(−3) ≈ 0.05, since few pixels are fracture.
+pub const HEAD_BIAS: f64 = -3.0;
+
+/// A map's channels → one logit per pixel.
+pub fn head(p: &nn::Path, from: i64) -> nn::Conv2D {
+    let config = nn::ConvConfig {
+        ws_init: library_default(from),
+        bs_init: nn::Init::Const(HEAD_BIAS),
+        ..nn::ConvConfig::default()
+    };
+    nn::conv2d(p, from, 1, 1, config)
+}
+
+/// A square kernel that multiplies rows and columns by its stride exactly.
+#[derive(Debug, Clone, Copy)]
+pub struct Grow {
+    pub size: i64,
+    pub stride: i64,
+}
+
+impl Grow {
+    /// Every pixel comes from one pixel.
+    pub const TWO: Self = Self { size: 2, stride: 2 };
+    /// As [`Grow::TWO`], from overlapping kernels.
+    pub const THREE: Self = Self { size: 3, stride: 2 };
+
+    pub fn config(self) -> nn::ConvTransposeConfig {
+        let padding = (self.size - self.stride + 1) / 2;
+        nn::ConvTransposeConfig {
+            stride: self.stride,
+            padding,
+            output_padding: 2 * padding + self.stride - self.size,
+            ..nn::ConvTransposeConfig::default()
+        }
+    }
+}
+
+/// A transposed convolution with PyTorch's default initialisation.
+pub fn transposed(p: &nn::Path, [from, to]: [i64; 2], grow: Grow, bias: bool) -> nn::ConvTranspose2D {
+    let init = library_default(to * grow.size * grow.size);
+    let config = nn::ConvTransposeConfig { bias, ws_init: init, bs_init: init, ..grow.config() };
+    nn::conv_transpose2d(p, from, to, grow.size, config)
 }
 
 /// Batch normalisation, eps 1e-5, momentum 0.1, scale 1 and shift 0 at first.

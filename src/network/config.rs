@@ -24,6 +24,18 @@ pub enum Module {
 impl Module {
     /// All modules, in the order of the data.
     pub const ALL: [Self; 6] = [Self::Ffm, Self::Sem, Self::Aspp, Self::Rcbam, Self::Rbrab, Self::Lprab];
+
+    /// The paper's abbreviation, in small letters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ffm => "ffm",
+            Self::Sem => "sem",
+            Self::Aspp => "aspp",
+            Self::Rcbam => "rcbam",
+            Self::Rbrab => "rbrab",
+            Self::Lprab => "lprab",
+        }
+    }
 }
 
 /// How the four reduced maps enter ASPP.
@@ -80,9 +92,7 @@ impl MsffConfig {
 
     /// Refuses what cannot be built.
     pub fn check(&self) -> Result<(), NetworkError> {
-        if !(4..=256).contains(&self.width) || self.width % 2 != 0 {
-            return Err(NetworkError::Width { found: self.width });
-        }
+        NetworkError::check_width(self.width, 2)?;
         if ![1, 2, 4, 8, 16].contains(&self.attention_pool) {
             return Err(NetworkError::AttentionPool { found: self.attention_pool });
         }
@@ -97,11 +107,13 @@ impl MsffConfig {
 /// Why a network cannot be built or fed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NetworkError {
-    /// The width is odd or out of range.
-    #[error("width is {found}: it must be even and 4 to 256")]
+    /// The width is out of range, or gives some layer half a channel.
+    #[error("width is {found}: it must be a multiple of {multiple} from 4 to 256")]
     Width {
         /// What was asked for.
         found: i64,
+        /// What it must be a multiple of.
+        multiple: i64,
     },
     /// The pooling of keys and values does not divide every legal slice.
     #[error("attention_pool is {found}: it must be 1, 2, 4, 8 or 16")]
@@ -131,4 +143,15 @@ pub enum NetworkError {
         /// What both must be multiples of.
         multiple: i64,
     },
+}
+
+impl NetworkError {
+    /// Refuses a base width that is out of range or no multiple.
+    pub(super) fn check_width(width: i64, multiple: i64) -> Result<(), Self> {
+        if (4..=256).contains(&width) && width % multiple == 0 {
+            Ok(())
+        } else {
+            Err(Self::Width { found: width, multiple })
+        }
+    }
 }

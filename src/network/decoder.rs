@@ -1,13 +1,11 @@
 //! The light decoder in ENet's pattern (Paszke 2016): halved three times, doubled three times.
 
 use super::blocks::{
-    ConvBn, Double, Kernel, add_shortcut, batch_norm, conv, depthwise, library_default, shortcut, slice_size,
+    ConvBn, Double, Grow, Kernel, add_shortcut, batch_norm, conv, depthwise, head, shortcut, slice_size,
+    transposed,
 };
 use tch::Tensor;
 use tch::nn::{self, Module, ModuleT};
-
-/// The head's first bias: sigmoid(−3) ≈ 0.05, since few pixels are fracture.
-const HEAD_BIAS: f64 = -3.0;
 
 /// w×H×W → 1×H×W logits.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ impl Decoder {
                 ConvBn::new(&(&decode / 0), 2 * w, w, Kernel::ONE),
                 ConvBn::new(&(&decode / 1), w, w, Kernel::ONE),
             ],
-            up: transposed(&(p / "up"), w, w / 2),
+            up: transposed(&(p / "up"), [w, w / 2], Grow::TWO, false),
             bn: batch_norm(&(p / "bn"), w / 2),
             head: head(&(p / "head"), w / 2),
             skips,
@@ -57,26 +55,6 @@ impl Decoder {
         let ys = self.decode[stage].relu_upsampled(xs, slice_size(skip), train);
         if self.skips { ys + skip } else { ys }
     }
-}
-
-/// 2×2, stride 2, no bias: every output pixel comes from one input pixel.
-fn transposed(p: &nn::Path, from: i64, to: i64) -> nn::ConvTranspose2D {
-    let config = nn::ConvTransposeConfig {
-        stride: 2,
-        bias: false,
-        ws_init: library_default(to * 4),
-        ..nn::ConvTransposeConfig::default()
-    };
-    nn::conv_transpose2d(p, from, to, 2, config)
-}
-
-fn head(p: &nn::Path, from: i64) -> nn::Conv2D {
-    let config = nn::ConvConfig {
-        ws_init: library_default(from),
-        bs_init: nn::Init::Const(HEAD_BIAS),
-        ..nn::ConvConfig::default()
-    };
-    nn::conv2d(p, from, 1, 1, config)
 }
 
 /// Two depthwise-separable convolutions beside a shortcut (max-pooled where strided).
@@ -117,7 +95,7 @@ struct Half {
 impl Half {
     fn new(p: &nn::Path, from: i64, to: i64, stride: i64) -> Self {
         Self {
-            depth: depthwise(&(p / "depth"), from, stride),
+            depth: depthwise(&(p / "depth"), from, Kernel::THREE.stride(stride)),
             point: conv(&(p / "point"), from, to, Kernel::ONE),
             bn: batch_norm(&(p / "bn"), to),
         }

@@ -1,4 +1,5 @@
-//! The multi-scale feature-fusion network (MSFF): one CT slice in, one logit per pixel out.
+//! Networks: one CT slice in, one logit per pixel out. [`Architecture`] chooses one; the paper's is the
+//! multi-scale feature-fusion network (MSFF), and `baselines` holds those that it is compared with.
 //!
 //! | stage | file | from → to (width w, slice H×W) |
 //! |---|---|---|
@@ -10,11 +11,12 @@
 //! | RCBAM, RBRAB, LPRAB | `rcbam`, `rbrab`, `lprab` | w×H×W kept |
 //! | ENet-style decoder | `decoder` | w×H×W → 1×H×W logits |
 //!
-//! Parameter names are those of the equal PyTorch model (`tests/network/msff.py`), so a checkpoint
+//! Parameter names are those of the equal PyTorch model (`tests/network/*.py`), so a checkpoint
 //! loads there by `load_state_dict`. `weights` reads and writes them as safetensors.
 
 mod architecture;
 mod aspp;
+mod baselines;
 mod blocks;
 mod config;
 mod decoder;
@@ -27,7 +29,8 @@ mod rcbam;
 mod sem;
 mod weights;
 
-pub use architecture::{Architecture, Network, SIZE_MULTIPLE};
+pub use architecture::{Architecture, Network, SIZE_MULTIPLE, ablations, baselines};
+pub use baselines::{BaseWidth, DeepLab, Discriminator, Fcn8s, SegNet, SpineGan, UNet, UNetPlusPlus};
 pub use config::{AsppInput, Module, MsffConfig, NetworkError};
 pub use msff::Msff;
 pub use weights::{

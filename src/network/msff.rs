@@ -147,19 +147,4 @@ mod tests {
             assert_eq!(own.map(|(_, t)| t.numel()).sum::<usize>(), expected, "{module}");
         }
     }
-
-    #[test]
-    fn parameters_by_ablation() {
-        for (module, expected) in [
-            (Module::Ffm, 20_187_837),
-            (Module::Sem, 23_701_957),
-            (Module::Aspp, 23_398_269),
-            (Module::Rcbam, 23_671_899),
-            (Module::Rbrab, 23_791_676),
-            (Module::Lprab, 23_799_932),
-        ] {
-            let config = MsffConfig { without: vec![module], ..MsffConfig::default() };
-            assert_eq!(count(&config), expected, "without {module:?}");
-        }
-    }
 }

@@ -271,11 +271,12 @@ class Msff(nn.Module):
         return self.decoder(y)
 
 
-def main():
+def run(build):
+    """Does what the command line asks for, with the network that `build` makes of the configuration."""
     weights, config, source, target, *shape = sys.argv[1:]
     batch, rows, columns = map(int, shape)
     with open(config, encoding="utf-8") as file:
-        network = Msff(json.load(file))
+        network = build(json.load(file))
     network.load_state_dict(load_file(weights), strict=True)
     slices = numpy.fromfile(source, "<f4").reshape(batch, 1, rows, columns)
     with torch.no_grad():
@@ -283,4 +284,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run(Msff)

@@ -1,0 +1,183 @@
+//! The networks that the paper compares with: shapes, gradients, what training changes, and serving.
+
+#[path = "network/common.rs"]
+mod common;
+
+use common::{config, noise, saved};
+use spinefx::infer::{
+    Architecture, ConfigError, DeviceChoice, InferOptions, Model, ModelError, Place, Precision,
+};
+use spinefx::monitor::Monitor;
+use spinefx::network::{
+    Discriminator, Network, NetworkError, StoredAs, WeightsError, ablations, baselines, prefer_channels_last,
+};
+use spinefx::plane::Plane;
+use spinefx::volume::{Grid, Volume};
+use tch::nn::ModuleT;
+use tch::{Device, Kind, Reduction, Tensor, nn};
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+fn build(architecture: &Architecture) -> (nn::VarStore, Network) {
+    let store = nn::VarStore::new(Device::Cpu);
+    let network = architecture.build(&store.root()).unwrap();
+    prefer_channels_last(&store);
+    (store, network)
+}
+
+fn finite(tensor: &Tensor) -> bool {
+    tensor.isfinite().all().int64_value(&[]) == 1
+}
+
+#[test]
+fn every_baseline_keeps_the_slices_shape() {
+    for (name, architecture) in baselines(Some(4)) {
+        let (_store, network) = build(&architecture);
+        for [rows, columns] in [[64, 64], [128, 128], [256, 256], [96, 32]] {
+            let logits = tch::no_grad(|| network.logits(&noise(&[2, 1, rows, columns], 1), false)).unwrap();
+            assert_eq!(logits.size(), [2, 1, rows, columns], "{name}");
+            assert!(finite(&logits), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_baseline_refuses_slices_that_it_cannot_halve() {
+    for (name, architecture) in baselines(Some(4)) {
+        let (_store, network) = build(&architecture);
+        let multiple = architecture.size_multiple() as i64;
+        for [rows, columns] in [[64, 64 + multiple / 2], [multiple / 2, 64], [0, 64]] {
+            let refused = network.logits(&Tensor::zeros([1, 1, rows, columns], FLOAT), false);
+            let expected = NetworkError::InputSize { rows, columns, multiple };
+            assert_eq!(refused.unwrap_err(), expected, "{name}");
+        }
+        let smallest = Tensor::zeros([1, 1, multiple, multiple], FLOAT);
+        let logits = tch::no_grad(|| network.logits(&smallest, false)).unwrap();
+        assert_eq!(logits.size(), smallest.size(), "{name}");
+        for shape in [vec![1, 3, 64, 64], vec![64, 64], vec![0, 1, 64, 64]] {
+            let refused = network.logits(&Tensor::zeros(shape.as_slice(), FLOAT), false);
+            assert_eq!(refused.unwrap_err(), NetworkError::InputShape { found: shape }, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_loss_moves_every_parameter_of_every_baseline() {
+    for (name, architecture) in baselines(Some(4)) {
+        let (store, network) = build(&architecture);
+        let logits = network.logits(&noise(&[2, 1, 64, 96], 2), true).unwrap();
+        assert!(finite(&logits), "{name}");
+        let target = noise(&[2, 1, 64, 96], 3).gt(1.0).to_kind(Kind::Float);
+        let loss = logits.binary_cross_entropy_with_logits::<&Tensor>(&target, None, None, Reduction::Mean);
+        loss.backward();
+        for (parameter, values) in store.variables().into_iter().filter(|(_, v)| v.requires_grad()) {
+            let gradient = values.grad();
+            assert!(gradient.defined() && finite(&gradient), "{name}: {parameter}");
+            // A bias before batch normalisation would have none; there is no such bias.
+            let largest = gradient.abs().max().double_value(&[]);
+            assert!(largest > 0.0, "{name}: {parameter} never moves");
+        }
+    }
+}
+
+#[test]
+fn nested_heads_are_averaged_in_training_alone() {
+    let (store, network) = build(&Architecture::named("unetpp", Some(4)).unwrap());
+    let slices = noise(&[1, 1, 64, 64], 4);
+    let _guard = tch::no_grad_guard();
+    for n in 0..4 {
+        let _ = store.variables()[&format!("heads.{n}.weight")].shallow_clone().zero_();
+        let _ = store.variables()[&format!("heads.{n}.bias")].shallow_clone().fill_(f64::from(n));
+    }
+    let answer = |train| network.forward_t(&slices, train).unique(true, false).0;
+    assert_eq!(Vec::<f32>::try_from(answer(false)).unwrap(), [3.0]);
+    assert_eq!(Vec::<f32>::try_from(answer(true)).unwrap(), [1.5]);
+}
+
+#[test]
+fn the_discriminator_answers_a_64th_of_the_size() {
+    let store = nn::VarStore::new(Device::Cpu);
+    let network = Discriminator::new(&store.root(), 4);
+    for ([rows, columns], expected) in [([256, 256], [4, 4]), ([128, 192], [2, 3]), ([16, 48], [1, 1])] {
+        let answer = tch::no_grad(|| network.forward_t(&noise(&[2, 1, rows, columns], 5), false));
+        assert_eq!(answer.size(), [2, 1, expected[0], expected[1]]);
+    }
+}
+
+/// A model of this network, as `Model::load` finds it in a folder.
+fn stored(architecture: &Architecture) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(Plane::Axial, 2);
+    (config.architecture, config.tile_vox) = (architecture.clone(), [32, 64]);
+    std::fs::write(folder.path().join("config.json"), config.to_json().unwrap()).unwrap();
+    let (store, network) = build(architecture);
+    for seed in 0..5 {
+        // Statistics of real passes, so that logits are not all the head's bias.
+        let _ = tch::no_grad(|| network.logits(&noise(&[4, 1, 32, 64], seed), true)).unwrap();
+    }
+    std::fs::write(folder.path().join("weights.safetensors"), saved(&store, StoredAs::F32)).unwrap();
+    folder
+}
+
+fn served(folder: &std::path::Path, precision: Precision) -> Vec<f32> {
+    let choice = DeviceChoice { place: Place::Cpu, precision: Some(precision), ..DeviceChoice::default() };
+    let model = Model::load(folder, &choice).unwrap();
+    let grid = Grid::axis_aligned([70, 40, 3], model.config().spacing_mm, [0.0; 3]).unwrap();
+    let voxels = Vec::<f32>::try_from(noise(&[grid.len() as i64], 6).clamp(-1.0, 1.0)).unwrap();
+    let (values, gate) = (Volume::new(grid.clone(), voxels).unwrap(), Volume::filled(grid, 1));
+    let found = model.probabilities(&values, &gate, InferOptions::default(), &Monitor::default());
+    found.unwrap().voxels().to_vec()
+}
+
+#[test]
+fn every_network_is_served_from_its_folder() {
+    for (name, architecture) in ablations(Some(4)).into_iter().chain(baselines(Some(4))) {
+        let folder = stored(&architecture);
+        let exact = served(folder.path(), Precision::Fp32);
+        let (low, high) = exact.iter().fold((1.0_f32, 0.0_f32), |(l, h), p| (l.min(*p), h.max(*p)));
+        assert!(low > 0.0 && high < 1.0 && high - low > 1e-4, "{name}: {low} to {high}");
+        let rounded = served(folder.path(), Precision::Bf16);
+        let largest = exact.iter().zip(&rounded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        eprintln!("{name}: {low:.4} to {high:.4}, bf16 off by {largest:.1e}");
+        assert!(largest < 0.05, "{name}: bf16 is off by {largest}");
+    }
+}
+
+#[test]
+fn weights_of_another_network_are_refused() {
+    let all = baselines(Some(4));
+    for ((name, architecture), (_, other)) in all.iter().zip(all.iter().cycle().skip(1)) {
+        let (folder, strange) = (stored(architecture), stored(other));
+        let file = "weights.safetensors";
+        std::fs::copy(strange.path().join(file), folder.path().join(file)).unwrap();
+        let choice = DeviceChoice { place: Place::Cpu, ..DeviceChoice::default() };
+        let refused = Model::load(folder.path(), &choice).unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                ModelError::Weights(
+                    WeightsError::Missing { .. }
+                        | WeightsError::Superfluous { .. }
+                        | WeightsError::Shape { .. }
+                )
+            ),
+            "{name}: {refused}"
+        );
+    }
+}
+
+#[test]
+fn a_tile_must_suit_the_network() {
+    let mut config = config(Plane::Axial, 2);
+    config.tile_vox = [32, 48];
+    for (name, architecture) in baselines(Some(4)) {
+        config.architecture = architecture;
+        let checked = config.check();
+        if config.architecture.size_multiple() == 32 {
+            let refused = checked.unwrap_err();
+            assert!(matches!(refused, ConfigError::Value { key: "tile_vox", .. }), "{name}: {refused}");
+        } else {
+            assert_eq!(checked, Ok(()), "{name}");
+        }
+    }
+}
