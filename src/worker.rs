@@ -60,8 +60,8 @@ impl Engine for Store {
                 name: config.name.clone(),
                 version: config.version.clone(),
                 description: config.description.clone(),
-                architecture: format!("{}, {} parameters", config.architecture.kind(), model.parameters()),
-                plane: config.plane.name().to_owned(),
+                architecture: format!("{}, {} parameters", model.architectures(), model.parameters()),
+                plane: model.planes(),
                 spacing_mm: config.spacing_mm,
                 weights_sha256: model.weights_sha256().to_owned(),
             }

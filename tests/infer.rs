@@ -5,7 +5,8 @@ mod common;
 
 use common::{config, eval, lively, noise, saved};
 use spinefx::infer::{
-    DeviceChoice, InferError, InferOptions, Model, ModelError, Place, Precision, save_weights,
+    DeviceChoice, FusionError, InferError, InferOptions, Model, ModelConfig, ModelError, Place, Precision,
+    save_weights,
 };
 use spinefx::monitor::{Monitor, Stage};
 use spinefx::network::{StoredAs, prefer_channels_last};
@@ -158,4 +159,108 @@ fn a_gpu_finds_the_same_probabilities() {
     let differences = here.voxels().iter().zip(there.voxels()).map(|(a, b)| (a - b).abs());
     let largest = differences.fold(0.0, f32::max);
     assert!(largest < 5e-3, "{largest}");
+}
+
+/// Folders of an axial and a sagittal model, and of a fusion of these and whatever `fuse` names.
+fn fusion(fuse: &[&str], spoil: impl Fn(&mut ModelConfig)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _network) = lively();
+    for plane in [Plane::Axial, Plane::Sagittal] {
+        let own = folder.path().join(plane.name());
+        std::fs::create_dir(&own).unwrap();
+        let mut config = config(plane, 3);
+        if plane == Plane::Sagittal {
+            spoil(&mut config);
+        }
+        std::fs::write(own.join("config.json"), config.to_json().unwrap()).unwrap();
+        save_weights(&store, &own.join("weights.safetensors"), StoredAs::F32).unwrap();
+    }
+    let own = folder.path().join("both");
+    std::fs::create_dir(&own).unwrap();
+    let json = serde_json::json!({
+        "name": "both", "version": "2", "description": "Two planes.", "fuse": fuse,
+        "threshold": 0.4, "minimum_component_mm3": 7.0,
+    });
+    std::fs::write(own.join("config.json"), json.to_string()).unwrap();
+    folder
+}
+
+const CPU: DeviceChoice = DeviceChoice { place: Place::Cpu, precision: None, threads: None };
+
+#[test]
+fn a_fusion_is_the_mean_of_its_members() {
+    let folder = fusion(&["../axial", "../sagittal"], |_| ());
+    let load = |name: &str| Model::load(&folder.path().join(name), &CPU).unwrap();
+    let (axial, sagittal, both) = (load("axial"), load("sagittal"), load("both"));
+    let (a, s, mean) = (run(&axial, true), run(&sagittal, true), run(&both, true));
+    let expected = a.voxels().iter().zip(s.voxels()).map(|(a, s)| (a + s) / 2.0);
+    assert!(expected.zip(mean.voxels()).all(|(e, m)| e.to_bits() == m.to_bits()));
+    assert!(a.voxels().iter().zip(s.voxels()).any(|(a, s)| (a - s).abs() > 1e-3), "the planes differ");
+    assert_eq!(mean.grid(), a.grid());
+
+    let config = both.config();
+    assert_eq!((config.name.as_str(), config.version.as_str()), ("both", "2"));
+    assert_eq!((config.threshold, config.minimum_component_mm3), (0.4, 7.0));
+    assert_eq!(config.recipe(), axial.config().recipe());
+    assert_eq!((both.planes().as_str(), both.architectures().as_str()), ("axial + sagittal", "msff"));
+    assert_eq!(both.parameters(), 2 * axial.parameters());
+    let hashes = format!("{}{}", axial.weights_sha256(), sagittal.weights_sha256());
+    assert_eq!(both.weights_sha256(), hex::encode(<sha2::Sha256 as sha2::Digest>::digest(hashes)));
+}
+
+#[test]
+fn a_fusion_tells_how_far_all_members_are_and_stops() {
+    let folder = fusion(&["../axial", "../sagittal"], |_| ());
+    let model = Model::load(&folder.path().join("both"), &CPU).unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let steps = Arc::clone(&seen);
+    let monitor = Monitor::new(move |progress| steps.lock().unwrap().push(progress));
+    let (values, gate) = volume(SIZE);
+    model.probabilities(&values, &gate, InferOptions::default(), &monitor).unwrap();
+    let steps = seen.lock().unwrap().clone();
+    let total = SIZE[2] + SIZE[0];
+    assert!(steps.iter().all(|p| p.stage == Stage::Infer && p.total == total));
+    assert!(steps.is_sorted_by_key(|p| p.done));
+    assert_eq!(steps.last().unwrap().done, total);
+    monitor.cancel();
+    let stopped = model.probabilities(&values, &gate, InferOptions::default(), &monitor);
+    assert!(matches!(stopped, Err(InferError::Cancelled(_))));
+}
+
+#[test]
+fn members_that_do_not_fit_together_are_refused() {
+    type Spoil = fn(&mut ModelConfig);
+    let refused = |fuse: &[&str], spoil: Spoil| {
+        let folder = fusion(fuse, spoil);
+        match Model::load(&folder.path().join("both"), &CPU).unwrap_err() {
+            ModelError::Fusion(error) => error,
+            other => panic!("{other}"),
+        }
+    };
+    let pair = ["../axial", "../sagittal"];
+    let spoils: [(&str, Spoil); 5] = [
+        ("spacing_mm", |c| c.spacing_mm = [1.0; 3]),
+        ("window_hu", |c| c.window_hu[0] = -100.0),
+        ("bone_hu", |c| c.bone_hu = 200.0),
+        ("bone_margin_mm", |c| c.bone_margin_mm = 6.0),
+        ("spine_reach_mm", |c| c.spine_reach_mm = Some(60.0)),
+    ];
+    for (expected, spoil) in spoils {
+        let error = refused(&pair, spoil);
+        assert!(
+            matches!(&error, FusionError::Recipe { key, member, .. }
+                if *key == expected && member == "../sagittal"),
+            "{error}"
+        );
+    }
+    assert!(matches!(refused(&["../axial"], |_| ()), FusionError::Count { found: 1 }));
+    assert!(matches!(refused(&["../axial", "../both"], |_| ()), FusionError::Nested { .. }));
+    let error = refused(&["../axial", "../coronal"], |_| ());
+    assert!(matches!(&error, FusionError::Member { member, .. } if member == "../coronal"), "{error}");
+    let folder = fusion(&pair, |_| ());
+    let misspelt = std::fs::read_to_string(folder.path().join("both/config.json")).unwrap();
+    let misspelt = misspelt.replace("threshold", "treshold");
+    std::fs::write(folder.path().join("both/config.json"), misspelt).unwrap();
+    let error = Model::load(&folder.path().join("both"), &CPU).unwrap_err();
+    assert!(matches!(&error, ModelError::Config(_)) && error.to_string().contains("treshold"), "{error}");
 }

@@ -26,7 +26,7 @@ pub fn run(args: &Models) -> anyhow::Result<()> {
             format!("{}{default}", config.name),
             config.version.clone(),
             model.weights_sha256()[..12].to_owned(),
-            config.plane.name().to_owned(),
+            model.planes(),
             config.spacing_mm.map(|s| s.to_string()).join(" × "),
             config.description.clone(),
         ]);

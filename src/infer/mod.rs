@@ -5,6 +5,7 @@
 
 mod config;
 mod device;
+mod fusion;
 mod model;
 mod run;
 mod tiles;
@@ -12,5 +13,6 @@ mod tiles;
 pub use crate::network::{Architecture, WeightsError, save_weights};
 pub use config::{ConfigError, ModelConfig, Precision};
 pub use device::{DeviceChoice, DeviceError, Place};
+pub use fusion::{FusionConfig, FusionError};
 pub use model::{CONFIG_FILE, InferError, Model, ModelError, WEIGHTS_FILE};
 pub use run::InferOptions;

@@ -2,6 +2,7 @@
 
 use super::config::{ConfigError, ModelConfig, Precision};
 use super::device::{DeviceChoice, DeviceError};
+use super::fusion::{FusionConfig, FusionError};
 use crate::monitor::Cancelled;
 use crate::network::{
     Network, NetworkError, WeightsError, load_weights, parameter_count, prefer_channels_last,
@@ -37,6 +38,9 @@ pub enum ModelError {
     /// The device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// The models that the configuration names cannot be fused.
+    #[error(transparent)]
+    Fusion(#[from] FusionError),
     /// libtorch failed while the network was built.
     #[error("the network cannot be set up: {0}")]
     SetUp(#[source] InferError),
@@ -104,17 +108,44 @@ pub struct Model {
     precision: Precision,
     parameters: usize,
     weights_sha256: String,
+    /// Models whose probabilities are averaged with this one's; none but in a fusion.
+    others: Vec<Model>,
 }
 
 impl Model {
-    /// Reads `config.json` and `weights.safetensors` from a model's folder.
+    /// Reads `config.json` and `weights.safetensors` from a model's folder, or `config.json` and the
+    /// models that it fuses.
     pub fn load(folder: &Path, choice: &DeviceChoice) -> Result<Self, ModelError> {
-        let path = folder.join(CONFIG_FILE);
-        let json = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, &e))?;
-        let config = ModelConfig::from_json(&json)?;
+        match FusionConfig::from_json(&read_config(folder)?)? {
+            Some(fusion) => fusion.load(folder, choice),
+            None => Self::load_weights_of(folder, choice),
+        }
+    }
+
+    /// As [`Model::load`], but `None` for a fusion.
+    pub(super) fn load_single(folder: &Path, choice: &DeviceChoice) -> Result<Option<Self>, ModelError> {
+        match FusionConfig::from_json(&read_config(folder)?)? {
+            Some(_) => Ok(None),
+            None => Self::load_weights_of(folder, choice).map(Some),
+        }
+    }
+
+    fn load_weights_of(folder: &Path, choice: &DeviceChoice) -> Result<Self, ModelError> {
+        let config = ModelConfig::from_json(&read_config(folder)?)?;
         let path = folder.join(WEIGHTS_FILE);
         let weights = std::fs::read(&path).map_err(|e| unreadable(&path, &e))?;
         Self::from_parts(config, &weights, choice)
+    }
+
+    /// One model of several, which were checked to fit together.
+    pub(super) fn fused(self, others: Vec<Self>, config: ModelConfig, weights_sha256: String) -> Self {
+        let parameters = self.parameters + others.iter().map(|member| member.parameters).sum::<usize>();
+        Self { config, parameters, weights_sha256, others, ..self }
+    }
+
+    /// The models whose probabilities are averaged: this one alone but in a fusion.
+    pub fn members(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
     }
 
     /// The model that is part of the program: msff-lite.
@@ -143,10 +174,11 @@ impl Model {
         guard_torch(|| place(&mut store, device, precision)).map_err(ModelError::SetUp)?;
         let parameters = parameter_count(&store);
         let weights_sha256 = hex::encode(Sha256::digest(weights));
-        Ok(Self { config, network, device, precision, parameters, weights_sha256 })
+        Ok(Self { config, network, device, precision, parameters, weights_sha256, others: Vec::new() })
     }
 
-    /// What the model expects and how it is used.
+    /// What the model expects and how it is used. A fusion's network, plane, tiles and batch are its
+    /// first member's; everything else holds for all of it.
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
@@ -169,7 +201,8 @@ impl Model {
         self.parameters
     }
 
-    /// SHA-256 of the weights file, in lower-case hexadecimal.
+    /// SHA-256 of the weights file, in lower-case hexadecimal; of a fusion, SHA-256 over its members'
+    /// hashes, each as 64 such digits, in order.
     pub fn weights_sha256(&self) -> &str {
         &self.weights_sha256
     }
@@ -252,6 +285,11 @@ fn with_size(error: InferError, batch: usize, [rows, columns]: [usize; 2]) -> In
         InferError::OutOfMemory { reason, .. } => InferError::OutOfMemory { batch, rows, columns, reason },
         other => other,
     }
+}
+
+fn read_config(folder: &Path) -> Result<String, ModelError> {
+    let path = folder.join(CONFIG_FILE);
+    std::fs::read_to_string(&path).map_err(|e| unreadable(&path, &e))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ModelError {

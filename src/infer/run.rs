@@ -33,7 +33,8 @@ impl Model {
     /// * `gate`: the same size; not 0 where a probability is kept
     ///
     /// Besides the two volumes and the result, memory holds one batch of tiles and the slices that it
-    /// touches. Steps are slices; cancellation is noticed between passes.
+    /// touches. Steps are slices; cancellation is noticed between passes. A fusion's members answer one
+    /// after the other, and the result is the mean.
     ///
     /// Skipping changes no bit: a tile has the same place in a batch of the same length whether or not
     /// others are skipped (libtorch's last digit depends on both), and only a pass without any wanted
@@ -46,14 +47,36 @@ impl Model {
         monitor: &Monitor,
     ) -> Result<Volume<f32>, InferError> {
         self.check(normalised, gate)?;
+        let slices = |member: &Self| member.config().plane.slice_count(normalised.grid().size());
+        let mut steps = Steps { monitor, done: 0, total: self.members().map(slices).sum() };
+        let mut sum = self.own_probabilities(normalised, gate, options, &mut steps)?;
+        let mut count = 1.0;
+        for member in self.members().skip(1) {
+            let more = member.own_probabilities(normalised, gate, options, &mut steps)?;
+            sum.voxels_mut().iter_mut().zip(more.voxels()).for_each(|(sum, p)| *sum += p);
+            count += 1.0;
+        }
+        sum.voxels_mut().iter_mut().for_each(|p| *p /= count);
+        Ok(sum)
+    }
+
+    /// What this network alone says.
+    fn own_probabilities(
+        &self,
+        normalised: &Volume<f32>,
+        gate: &Volume<u8>,
+        options: InferOptions,
+        steps: &mut Steps,
+    ) -> Result<Volume<f32>, InferError> {
         let mut run = Run::new(self, normalised, gate);
         let slices = self.config().plane.slice_count(run.size);
         for slice in 0..slices {
-            run.slice(slice, options, monitor)?;
-            monitor.step(Stage::Infer, slice + 1 - run.open.len(), slices)?;
+            run.slice(slice, options, steps.monitor)?;
+            steps.tell(slice + 1 - run.open.len())?;
         }
-        run.flush(monitor)?;
-        monitor.step(Stage::Infer, slices, slices)?;
+        run.flush(steps.monitor)?;
+        steps.tell(slices)?;
+        steps.done += slices;
         Ok(run.result)
     }
 
@@ -67,6 +90,21 @@ impl Model {
             return Err(InferError::Spacing { expected, found });
         }
         Ok(())
+    }
+}
+
+/// How far all members together have come.
+struct Steps<'a> {
+    monitor: &'a Monitor,
+    /// Slices of the members before.
+    done: usize,
+    /// Slices of all members.
+    total: usize,
+}
+
+impl Steps<'_> {
+    fn tell(&self, slices: usize) -> Result<(), InferError> {
+        Ok(self.monitor.step(Stage::Infer, self.done + slices, self.total)?)
     }
 }
 

@@ -1,4 +1,5 @@
-//! What the tests of the network and of inference both need.
+//! What the tests of networks and of inference need.
+#![allow(dead_code, reason = "each test file uses its own part of this")]
 
 use spinefx::infer::{Architecture, ModelConfig, Precision};
 use spinefx::network::{MsffConfig, Network, StoredAs, load_weights, save_weights};
