@@ -80,7 +80,9 @@ pub fn run(args: &Graft) -> anyhow::Result<()> {
         }
     }
     bar.finish_and_clear();
-    left_out.iter().for_each(|reason| println!("left out: {reason}"));
+    for reason in &left_out {
+        println!("left out: {reason}");
+    }
     anyhow::ensure!(!rows.is_empty(), "no vertebra could be used");
     write_index(&args.output, &rows)?;
     println!("{} volumes in {}", rows.len(), args.output.display());

@@ -59,7 +59,9 @@ impl Scanner {
         let (across, down) = (kernel(self.psf_mm / sx as f32), kernel(self.psf_mm / sy as f32));
         hu.par_chunks_mut(plane).for_each(|slice| {
             let metal = middle_of_metal(slice, nx);
-            slice.iter_mut().for_each(|v| *v = v.min(METAL_HU));
+            for value in slice.iter_mut() {
+                *value = value.min(METAL_HU);
+            }
             blur(slice, nx, 1, &across);
             blur(slice, ny, nx, &down);
             self.enhance(slice, [nx, ny], [sx, sy]);
