@@ -5,7 +5,7 @@ SHELL := bash
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$(HOME)/.cargo/bin:$(PATH)
 BIN := target/release/spinefx
 
-.PHONY: help setup build demo test lint bench clean
+.PHONY: help setup build demo test test-slicer stubs lint bench clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*## |^[a-z-]+:  *## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +24,15 @@ test:            ## install the judges, run every test
 	cargo build --release --bin spinefx
 	cargo test --release
 	clients/grpcurl/run.sh $(BIN)
+	$(MAKE) test-slicer
+
+test-slicer: build ## test the Python client and the 3D Slicer module with slicer-core and a real server
+	scripts/setup-slicer.sh
+	scripts/test-slicer.sh $(BIN)
+
+stubs:           ## make the Python client's protobuf code from proto/
+	scripts/setup-slicer.sh
+	scripts/stubs.sh
 
 lint:            ## formatting, clippy, docs, proto, licences, spelling
 	scripts/setup.sh --test
@@ -38,4 +47,4 @@ bench: build     ## time per stage, memory, the forward pass alone; writes docs/
 	scripts/bench.sh
 
 clean:           ## remove build products and installed tools
-	rm -rf target .venv .libtorch .tools demo-out
+	rm -rf target .venv .venv-slicer .libtorch .tools demo-out

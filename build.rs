@@ -54,9 +54,15 @@ fn generate_protocol() -> BuildResult {
             "#[derive(serde::Serialize, serde::Deserialize)] #[serde(default, deny_unknown_fields)]",
         );
     }
-    for field in ["default_number", "default_boolean", "minimum", "maximum"] {
+    for field in [
+        "OptionSpec.default_number",
+        "OptionSpec.default_boolean",
+        "OptionSpec.minimum",
+        "OptionSpec.maximum",
+        "Segment.opacity",
+    ] {
         builder = builder.field_attribute(
-            format!(".segplugin.v1.OptionSpec.{field}"),
+            format!(".segplugin.v1.{field}"),
             "#[serde(skip_serializing_if = \"Option::is_none\")]",
         );
     }

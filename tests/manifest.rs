@@ -36,13 +36,14 @@ type Change = fn(&mut Value);
 #[test]
 fn the_schema_refuses_what_is_wrong() {
     let schema = schema();
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
         ("no licence", |v| drop(v.as_object_mut().unwrap().remove("license"))),
         ("unknown field", |v| v["colour"] = "red".into()),
         ("another protocol", |v| v["protocol"] = "segplugin.v2".into()),
         ("short hash", |v| v["models"][0]["weights_sha256"] = "abc".into()),
         ("no default model", |v| v["models"][0]["default"] = false.into()),
         ("colour out of range", |v| v["segments"][0]["color_srgb"][0] = 256.into()),
+        ("opacity out of range", |v| v["segments"][0]["opacity"] = 1.5.into()),
         ("no limit", |v| v["limits"]["voxels"] = 0.into()),
     ];
     for (name, change) in changes {

@@ -1,0 +1,5 @@
+"""`python -m spinefx_client`."""
+
+from .cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The parts of the SpineFx panel that need Qt."""

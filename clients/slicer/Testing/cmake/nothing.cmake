@@ -1,0 +1,1 @@
+# Included where Slicer's own files would be.
