@@ -1,9 +1,11 @@
-//! Pictures of a mask over its CT: an axial, a sagittal and a coronal slice through each finding.
+//! Pictures of a mask over its CT: an axial, a sagittal and a coronal slice through each finding; and of
+//! two masks, the truth and what was found.
 //!
 //! Bone window 400/1800 HU, in the radiological convention: the patient's right is on the picture's
 //! left, anterior is up (axial) or left (sagittal), superior is up.
 
 use crate::itk::{self, ItkError};
+use crate::monitor::Monitor;
 use crate::plane::Plane;
 use crate::postprocess::Finding;
 use crate::volume::{Grid, Volume};
@@ -16,6 +18,8 @@ use thiserror::Error;
 const WINDOW_HU: [f64; 2] = [400.0, 1800.0];
 /// Manifest's colour of a fracture.
 const COLOUR: [f64; 3] = [230.0, 60.0, 50.0];
+/// Colour of the truth.
+const TRUTH_COLOUR: [f64; 3] = [60.0, 200.0, 80.0];
 /// How strongly the mask's inside is tinted; its outline is opaque.
 const TINT: f64 = 0.30;
 /// Enlarged so that the longer side has about this many pixels.
@@ -65,7 +69,8 @@ pub fn overlays(
     let mut pictures = Vec::new();
     for (name, at) in cuts {
         for plane in VIEWS {
-            let png = draw(&ct_hu, &mask, plane, plane.slice_of(nearest(ct_hu.grid(), at)))?;
+            let layer = Layer { mask: &mask, colour: COLOUR, tint: TINT };
+            let png = draw(&ct_hu, &[layer], plane, plane.slice_of(nearest(ct_hu.grid(), at)))?;
             pictures.push(Overlay { name: format!("{name}-{}.png", plane.name()), png });
         }
     }
@@ -76,7 +81,50 @@ fn nearest(grid: &Grid, index: [f64; 3]) -> [usize; 3] {
     std::array::from_fn(|a| index[a].round().clamp(0.0, (grid.size()[a] - 1) as f64) as usize)
 }
 
-fn draw(ct_hu: &Volume<i16>, mask: &Volume<u8>, plane: Plane, slice: usize) -> Result<Vec<u8>, OverlayError> {
+/// The order of a comparison's pictures.
+const COMPARED: [Plane; 2] = [Plane::Axial, Plane::Sagittal];
+
+/// An axial and a sagittal picture through the largest true fracture (or, without one, the largest
+/// region found, or the middle): outlines, the truth green, the mask red. All volumes share one grid.
+pub fn comparison(
+    ct_hu: &Volume<i16>,
+    truth: &Volume<u8>,
+    found: &Volume<u8>,
+) -> Result<Vec<Overlay>, OverlayError> {
+    let (ct_hu, truth, found) = (itk::orient(ct_hu)?, itk::orient(truth)?, itk::orient(found)?);
+    let shown = if truth.voxels().contains(&1) { &truth } else { &found };
+    let (labels, _) = itk::connected_components(shown, &Monitor::default())?;
+    let picture = |plane: Plane| {
+        let slice = widest(&labels, plane);
+        let layers = [
+            Layer { mask: &truth, colour: TRUTH_COLOUR, tint: 0.0 },
+            Layer { mask: &found, colour: COLOUR, tint: 0.0 },
+        ];
+        Ok(Overlay { name: format!("{}.png", plane.name()), png: draw(&ct_hu, &layers, plane, slice)? })
+    };
+    COMPARED.into_iter().map(picture).collect()
+}
+
+/// The slice in which the largest piece (label 1) has most voxels; the middle one without any piece.
+fn widest(labels: &Volume<u32>, plane: Plane) -> usize {
+    let size = labels.grid().size();
+    let count = plane.slice_count(size);
+    let mut areas = vec![0_u64; count];
+    for (n, _) in labels.voxels().iter().enumerate().filter(|(_, label)| **label == 1) {
+        areas[plane.slice_of([n % size[0], n / size[0] % size[1], n / (size[0] * size[1])])] += 1;
+    }
+    let most = areas.iter().copied().max().unwrap_or_default();
+    if most == 0 { count / 2 } else { areas.iter().position(|area| *area == most).unwrap_or(count / 2) }
+}
+
+/// A mask as it is drawn: an opaque outline, and a tint inside from 0 (none) to 1.
+struct Layer<'a> {
+    mask: &'a Volume<u8>,
+    colour: [f64; 3],
+    tint: f64,
+}
+
+fn draw(ct_hu: &Volume<i16>, layers: &[Layer], plane: Plane, slice: usize) -> Result<Vec<u8>, OverlayError> {
     let (size, spacing) = (ct_hu.grid().size(), ct_hu.grid().spacing_mm());
     let voxel = |x: usize, y: usize| plane.voxel(size, slice, [y, x]);
     let [height, width] = plane.slice_size(size).map(|n| n as u32);
@@ -90,27 +138,35 @@ fn draw(ct_hu: &Volume<i16>, mask: &Volume<u8>, plane: Plane, slice: usize) -> R
     let scale = LONGER_SIDE / mm[0].max(mm[1]);
     let [out_h, out_w] = mm.map(|m| ((m * scale).round() as u32).max(1));
     let mut picture = image::imageops::resize(&grey, out_w, out_h, FilterType::Triangle);
-    let inside = |x: u32, y: u32| {
-        let back = |p: u32, out: u32, n: u32| ((p as usize * n as usize) / out as usize).min(n as usize - 1);
-        mask.at(voxel(back(x, out_w, width), back(y, out_h, height))) != 0
-    };
+    for layer in layers {
+        let inside = |x: u32, y: u32| {
+            let back =
+                |p: u32, out: u32, n: u32| ((p as usize * n as usize) / out as usize).min(n as usize - 1);
+            layer.mask.at(voxel(back(x, out_w, width), back(y, out_h, height))) != 0
+        };
+        paint(&mut picture, layer, inside);
+    }
+    let mut png = Cursor::new(Vec::new());
+    picture.write_to(&mut png, ImageFormat::Png)?;
+    Ok(png.into_inner())
+}
+
+fn paint(picture: &mut RgbImage, layer: &Layer, inside: impl Fn(u32, u32) -> bool) {
+    let (width, height) = picture.dimensions();
     for (x, y, pixel) in picture.enumerate_pixels_mut() {
         if !inside(x, y) {
             continue;
         }
         let edge = x == 0
             || y == 0
-            || x + 1 == out_w
-            || y + 1 == out_h
+            || x + 1 == width
+            || y + 1 == height
             || !(inside(x - 1, y) && inside(x + 1, y) && inside(x, y - 1) && inside(x, y + 1));
-        let tint = if edge { 1.0 } else { TINT };
-        for (channel, colour) in pixel.0.iter_mut().zip(COLOUR) {
+        let tint = if edge { 1.0 } else { layer.tint };
+        for (channel, colour) in pixel.0.iter_mut().zip(layer.colour) {
             *channel = (f64::from(*channel) * (1.0 - tint) + colour * tint) as u8;
         }
     }
-    let mut png = Cursor::new(Vec::new());
-    picture.write_to(&mut png, ImageFormat::Png)?;
-    Ok(png.into_inner())
 }
 
 #[cfg(test)]
@@ -166,6 +222,25 @@ mod tests {
         assert!((axial[0] - 0.8).abs() < 0.05 && (axial[1] - 0.8).abs() < 0.05, "{axial:?}");
         assert!((sagittal[0] - 0.8).abs() < 0.05 && (sagittal[1] - 0.2).abs() < 0.05, "{sagittal:?}");
         assert!((coronal[0] - 0.8).abs() < 0.05 && (coronal[1] - 0.2).abs() < 0.05, "{coronal:?}");
+    }
+
+    #[test]
+    fn a_comparison_shows_truth_and_mask_where_the_truth_is_widest() {
+        let (ct, truth, _) = pair();
+        let found = Volume::filled(truth.grid().clone(), 0_u8);
+        let missed = comparison(&ct, &truth, &found).unwrap();
+        let colours = |png: &[u8], at: usize| {
+            let picture = image::load_from_memory(png).unwrap().to_rgb8();
+            picture
+                .pixels()
+                .filter(|p| (0..3).all(|c| c == at || p.0[at] > p.0[c].saturating_add(20)))
+                .count()
+        };
+        for picture in &missed {
+            assert!(colours(&picture.png, 1) > 0 && colours(&picture.png, 0) == 0, "{}", picture.name);
+        }
+        let invented = comparison(&ct, &found, &truth).unwrap();
+        assert!(invented.iter().all(|p| colours(&p.png, 0) > 0 && colours(&p.png, 1) == 0));
     }
 
     #[test]

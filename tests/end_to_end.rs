@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Server, root, shared, spinefx};
-use spinefx::evaluate::metrics::Overlap;
+use spinefx::evaluate::Overlap;
 use spinefx::itk;
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Findings beside a known truth, for demonstrations and checks.
 
 use super::show;
-use crate::evaluate::metrics::Overlap;
+use crate::evaluate::Overlap;
 use crate::itk::{self, Component, Interpolation};
 use crate::monitor::Monitor;
 use crate::train::dataset::MAXIMUM_VOXELS;

@@ -62,6 +62,8 @@ pub struct Segmentation {
     pub mask: Volume<u8>,
     /// Largest first.
     pub findings: Vec<Finding>,
+    /// What the mask was cut from, on the model's grid; `None` without bone.
+    pub probabilities: Option<Volume<f32>>,
     /// The DICOM series that the mask belongs to.
     pub source: Option<SourceSeries>,
     /// The outputs that were asked for, encoded.
@@ -117,7 +119,8 @@ pub fn segment(
         encode::Made { model, ct_hu: &ct_hu, mask: &mask, findings: &findings, series: series.as_ref() };
     let artifacts = encode::artifacts(&made, probabilities.as_ref(), &options.outputs, &mut notes, monitor)?;
     clock.end(Stage::Encode);
-    Ok(Segmentation { mask, findings, source: series, artifacts, timings: clock.timings, notes })
+    let timings = clock.timings;
+    Ok(Segmentation { mask, findings, probabilities, source: series, artifacts, timings, notes })
 }
 
 fn decode(input: Input, options: &Options, monitor: &Monitor) -> Result<Source, PipelineError> {

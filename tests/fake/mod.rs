@@ -98,7 +98,8 @@ impl Engine for Fake {
         let timings =
             vec![(Stage::Decode, Duration::from_millis(1)), (Stage::Infer, Duration::from_millis(2))];
         let notes = vec![format!("threshold {:?}", options.threshold)];
-        Ok(Segmentation { mask, findings: vec![finding()], source: None, artifacts, timings, notes })
+        let findings = vec![finding()];
+        Ok(Segmentation { mask, findings, probabilities: None, source: None, artifacts, timings, notes })
     }
 }
 
