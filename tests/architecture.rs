@@ -42,6 +42,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "evaluate",
         &[
+            "network",
             "train",
             "infer",
             "pipeline",

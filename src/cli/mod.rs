@@ -5,6 +5,7 @@ mod evaluate;
 mod graft;
 mod models;
 mod phantom;
+mod reproduce;
 mod segment;
 mod serve;
 mod show;
@@ -32,6 +33,8 @@ enum Command {
     Train(train::Train),
     /// Compare a model's masks with the truth of a set
     Evaluate(evaluate::Evaluate),
+    /// Train the networks of the paper's tables and print its figures beside ours
+    Reproduce(reproduce::Reproduce),
     /// Generate synthetic spine CTs with known fractures
     Phantom(phantom::Phantom),
     /// Make known fractures in a real CT whose vertebrae are labelled
@@ -67,6 +70,7 @@ pub fn run() -> ExitCode {
         Command::Segment(command) => segment::run(&command),
         Command::Train(command) => train::run(&command),
         Command::Evaluate(command) => evaluate::run(&command),
+        Command::Reproduce(command) => reproduce::run(&command),
         Command::Phantom(command) => phantom::run(&command),
         Command::Graft(command) => graft::run(&command),
         Command::Models(command) => models::run(&command),

@@ -16,6 +16,7 @@ pub mod slices;
 pub mod spine;
 pub mod summary;
 pub mod surface;
+pub mod tables;
 
 pub use case::Case;
 pub use overlap::Overlap;

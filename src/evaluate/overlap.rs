@@ -1,9 +1,9 @@
 //! Overlap of a mask with its truth: DSC and IoU, of the fracture and of fracture and background.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Voxel counts of one volume, of one slice, or of many pooled.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overlap {
     /// In the mask and in the truth.
     pub both: u64,

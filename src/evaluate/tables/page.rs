@@ -1,0 +1,122 @@
+//! The table as a page: the paper's figures beside ours, with intervals, pictures and the command.
+
+use super::budget::{Budget, SET_SEED};
+use super::run::TablesError;
+use super::variant::{Outcome, Places, Variant};
+use super::{Row, Table, plot};
+use crate::evaluate::Overlap;
+use crate::evaluate::bootstrap::{self, Estimate};
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The page's layout.
+const TEMPLATE: &str = include_str!("page.md");
+
+/// One row's figures.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// The row's name.
+    pub name: String,
+    /// The paper's DSC, %.
+    pub paper_dsc: f64,
+    /// The paper's IoU, %.
+    pub paper_iou: f64,
+    /// The IoU that the paper's DSC means, %.
+    pub implied_iou: f64,
+    /// Ours, all test voxels of all seeds pooled, 0 to 1.
+    pub dsc: Option<Estimate>,
+    /// Ours, likewise.
+    pub iou: Option<Estimate>,
+    /// Ours, averaged over fracture and background, pooled.
+    pub iou_2class: Option<Estimate>,
+    /// Pooled DSC of each seed alone.
+    pub seeds: Vec<Option<f64>>,
+    /// Trainable values.
+    pub parameters: usize,
+    /// Mean wall time of a training.
+    pub train_seconds: f64,
+    /// Start of the names of its pictures' files.
+    pub slug: String,
+}
+
+/// Figures of every row. Outcomes of one row stand together, as [`super::run::run`] gives them.
+pub fn lines(table: Table, budget: &Budget, outcomes: &[Outcome]) -> Vec<Line> {
+    let rows = table.rows(budget);
+    rows.iter()
+        .map(|row| {
+            let own: Vec<&Outcome> = outcomes.iter().filter(|o| o.name == row.name).collect();
+            line(table, budget, row, &own)
+        })
+        .collect()
+}
+
+fn line(table: Table, budget: &Budget, row: &Row, outcomes: &[&Outcome]) -> Line {
+    // A patient may be in the test part of several seeds; drawn, all of that counts together.
+    let mut patients: BTreeMap<&str, Overlap> = BTreeMap::new();
+    for volume in outcomes.iter().flat_map(|o| &o.volumes) {
+        *patients.entry(&volume.id).or_default() += volume.overlap;
+    }
+    let patients: Vec<Overlap> = patients.into_values().collect();
+    let pooled = |figure: fn(&Overlap) -> Option<f64>| {
+        bootstrap::estimate(&patients, |drawn| figure(&drawn.iter().copied().copied().sum()))
+    };
+    let dsc = row.paper_dsc / 100.0;
+    Line {
+        name: row.name.to_owned(),
+        paper_dsc: row.paper_dsc,
+        paper_iou: row.paper_iou,
+        implied_iou: 100.0 * dsc / (2.0 - dsc),
+        dsc: pooled(Overlap::dsc),
+        iou: pooled(Overlap::iou),
+        iou_2class: pooled(Overlap::iou_2class),
+        seeds: outcomes.iter().map(|o| o.volumes.iter().map(|v| v.overlap).sum::<Overlap>().dsc()).collect(),
+        parameters: outcomes.first().map_or(0, |o| o.parameters),
+        train_seconds: bootstrap::mean(outcomes.iter().map(|o| o.train_seconds)).unwrap_or(0.0),
+        slug: Variant { table, row, seed: 0, budget }.slug(),
+    }
+}
+
+/// How the page came about.
+#[derive(Debug, Clone, Serialize)]
+pub struct Origin {
+    /// The command line.
+    pub command: String,
+    /// `smoke`, `small` or `full`.
+    pub budget: &'static str,
+    /// Processor and its threads, or the GPU's name.
+    pub machine: String,
+}
+
+/// Writes `<table>.md` with its plot, and returns what it says.
+pub fn write(
+    table: Table,
+    budget: &Budget,
+    outcomes: &[Outcome],
+    origin: &Origin,
+    places: &Places,
+) -> Result<String, TablesError> {
+    let lines = lines(table, budget, outcomes);
+    let picture = places.kept.join("plot.svg");
+    plot::draw(&picture, table, &lines).map_err(|reason| TablesError::write(&picture, reason))?;
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.add_template("page.md", TEMPLATE)?;
+    let folder = places.kept.file_name().map(|name| name.to_string_lossy().into_owned());
+    let seconds: f64 = outcomes.iter().map(|o| o.train_seconds + o.evaluate_seconds).sum();
+    let text = environment.get_template("page.md")?.render(context! {
+        title => table.title(),
+        lines => Serde(&lines),
+        budget => Serde(budget),
+        origin => Serde(origin),
+        folder,
+        set_seed => SET_SEED,
+        minutes => seconds / 60.0,
+        tests => outcomes.first().map_or(0, |o| o.volumes.len()),
+        version => env!("CARGO_PKG_VERSION"),
+    })?;
+    let path = places.out.join(table.name()).with_extension("md");
+    std::fs::write(&path, &text).map_err(|e| TablesError::write(&path, e))?;
+    Ok(text)
+}
