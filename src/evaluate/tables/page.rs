@@ -120,3 +120,61 @@ pub fn write(
     std::fs::write(&path, &text).map_err(|e| TablesError::write(&path, e))?;
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::variant::VolumeOutcome;
+    use super::*;
+
+    /// Two seeds of every row; the second has one test patient in common with the first.
+    fn outcomes(table: Table, budget: &Budget) -> Vec<Outcome> {
+        let volume = |id: &str, both: u64| VolumeOutcome {
+            id: id.to_owned(),
+            overlap: Overlap { both, found: 100, truth: 100, all: 10_000 },
+        };
+        let outcome = |row: &Row, seed: u64, volumes| Outcome {
+            name: row.name.to_owned(),
+            seed,
+            budget: *budget,
+            architecture: row.architecture.clone(),
+            parameters: 12_345,
+            epochs: 3,
+            train_seconds: 10.0,
+            evaluate_seconds: 2.0,
+            volumes,
+        };
+        let of = |(n, row): (usize, &Row)| {
+            let n = n as u64;
+            let first = vec![volume("a", 50 + n), volume("b", 70 + n)];
+            [outcome(row, 0, first), outcome(row, 1, vec![volume("b", 80 + n), volume("c", 60 + n)])]
+        };
+        table.rows(budget).iter().enumerate().flat_map(of).collect()
+    }
+
+    #[test]
+    fn every_row_says_what_its_trainings_reached() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().to_owned();
+        let places = Places { set: out.clone(), work: out.clone(), kept: out.clone(), out: out.clone() };
+        let origin = Origin { command: "spinefx".into(), budget: "small", machine: "a machine".into() };
+        for table in [Table::Table1, Table::Table2] {
+            let budget = Budget::SMALL;
+            let page = write(table, &budget, &outcomes(table, &budget), &origin, &places).unwrap();
+            assert_eq!(std::fs::read_to_string(out.join(table.name()).with_extension("md")).unwrap(), page);
+            for (n, row) in table.rows(&budget).iter().enumerate() {
+                let line = page.lines().find(|l| l.starts_with(&format!("| {} |", row.name))).unwrap();
+                // 4 × 100 voxels found of as many; 50 + 70 + 80 + 60 + 4 n of them right.
+                let dsc = (260 + 4 * n) as f64 / 4.0;
+                let iou = 100.0 * dsc / (200.0 - dsc);
+                for wanted in [
+                    format!("| {:.2} | {:.2} |", row.paper_dsc, row.paper_iou),
+                    format!("| {dsc:.2} ("),
+                    format!("| {iou:.2} ("),
+                    format!("| {:.2}, {:.2} | 12345 | 10 |", 60.0 + n as f64, 70.0 + n as f64),
+                ] {
+                    assert!(line.contains(&wanted), "{wanted}: {line}");
+                }
+            }
+        }
+    }
+}
