@@ -69,6 +69,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "monitor",
             "postprocess",
             "volume",
+            "plane",
         ],
     ),
 ];

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
-use spinefx::dicom::{ReadOptions, read_path};
+use spinefx::dicom::{Limits, ReadOptions, Segmentation, read_path};
 use spinefx::itk::{read_mask, read_volume};
 use spinefx::monitor::Monitor;
 use spinefx::train::phantom::{
@@ -332,5 +332,9 @@ fn a_set_is_written_and_read_back() {
         let series = read_path(&folder.join("dicom"), ReadOptions::default(), &Monitor::default()).unwrap();
         assert_eq!(series.volume.voxels(), phantom.ct.voxels());
         assert!(series.volume.grid().same_place(phantom.ct.grid(), 1e-4));
+        let seg = Segmentation::open(&folder.join("fracture.dcm"), &Limits::default()).unwrap();
+        assert_eq!(seg.referenced_series_uid().as_deref(), Some(series.source.series_instance_uid()));
+        let truth = seg.on_grid(series.volume.grid(), &[]).unwrap();
+        assert!(truth.voxels().iter().map(|v| *v as u8).eq(phantom.fracture.voxels().iter().copied()));
     }
 }

@@ -142,11 +142,11 @@ impl Bars {
             Progress::Train(Event::Loaded(done, total)) => {
                 show::show_stage(&self.one, "load", done as u64, total as u64);
             }
-            Progress::Train(Event::Step(epoch, step, steps, loss)) => {
-                show::show_stage(&self.one, "train", step as u64, steps as u64);
-                self.one.set_message(format!("epoch {epoch} loss {loss:.4}"));
+            Progress::Train(Event::Step(now)) => {
+                show::show_stage(&self.one, "train", now.step as u64, now.steps as u64);
+                self.one.set_message(format!("epoch {} loss {:.4}", now.epoch, now.loss));
             }
-            Progress::Train(Event::Epoch(_)) => {}
+            Progress::Train(_) => {}
             Progress::Measured(done, total) => {
                 show::show_stage(&self.one, "measure", done as u64, total as u64);
             }

@@ -1,114 +1,115 @@
 //! `spinefx train`: the paper's recipe on a folder of pairs.
 
+mod model;
+mod progress;
+mod recipe;
+
 use super::compute::Compute;
-use super::show;
-use crate::infer::{CONFIG_FILE, ModelConfig, WEIGHTS_FILE};
-use crate::train::{self, Event, TrainOptions};
-use anyhow::Context;
+use crate::infer::{Precision, WEIGHTS_FILE};
+use crate::train::dataset::DataOptions;
+use crate::train::{self, Epoch, Start, TrainOptions};
 use clap::Args;
-use indicatif::ProgressBar;
-use std::path::PathBuf;
+use progress::Progress;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Train a model on pairs of CT and mask.
 ///
-/// DIR holds index.csv with the columns id, ct, mask (paths relative to it), as `spinefx phantom`
-/// writes it. Patients are split 70/10/20 into training, validation and test. The defaults are the
-/// paper's: Adam, learning rate 1e-3, batch 16, at most 150 epochs, early stopping.
+/// PATH is a folder with index.csv (columns id, ct, mask [, patient, kinds]; paths relative to it), such a
+/// CSV file itself, or a folder with one sub-folder per patient: ct.nii.gz and fracture.nii.gz (or .nii,
+/// .nrrd, .mha), or a DICOM CT series and the DICOM SEG that refers to it. An empty mask is a healthy spine.
+///
+/// Every pair is checked before the first epoch, and all that is wrong is listed at once. Patients are split 70/10/20 into training, validation and test. The defaults are the
+/// paper's: MSFF at width 64, Adam, learning rate 1e-3, batch 16, at most 150 epochs, early stopping.
+///
+/// A run that was killed goes on with --resume and ends with the very weights it would have had.
 #[derive(Debug, Args)]
 pub struct Train {
-    /// Folder with index.csv
-    #[arg(long, value_name = "DIR")]
+    /// Folder or CSV file with the pairs
+    #[arg(long, value_name = "PATH")]
     data: PathBuf,
-    /// The model's config.json: network, plane, spacing, window
+    /// Labels (or segment numbers) that mean fracture [default: 1, and nothing but 0 and 1 is accepted]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    label: Vec<i16>,
+    /// Follow a split.json instead of drawing a split
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// Folder for config.json, weights.safetensors, split.json and log.csv
+    split: Option<PathBuf>,
+    /// Folder for config.json, weights.safetensors, split.json, log.csv, curves.png and the checkpoint
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Most epochs
-    #[arg(long, default_value_t = 150)]
-    epochs: usize,
-    /// Slices per step
-    #[arg(long, default_value_t = 16)]
-    batch: usize,
-    /// Adam's first learning rate
-    #[arg(long, default_value_t = 1e-3)]
-    learning_rate: f64,
-    /// Epochs without improvement before training stops
-    #[arg(long, default_value_t = 5)]
-    stop_patience: usize,
-    /// Epochs without improvement before the learning rate falls
-    #[arg(long, default_value_t = 2)]
-    plateau_patience: usize,
-    /// What the learning rate is multiplied by then
-    #[arg(long, default_value_t = 0.4)]
-    plateau_factor: f64,
-    /// Most slices per epoch [default: all with a fracture and as many without]
-    #[arg(long, value_name = "N")]
-    slices_per_epoch: Option<usize>,
-    /// Split, order, crops, augmentation and initial weights
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Go on with the run in the output folder, if there is one
+    #[arg(long)]
+    resume: bool,
+    /// Begin anew, whatever the output folder holds
+    #[arg(long, conflicts_with = "resume")]
+    overwrite: bool,
+    /// Start from a model's weights (a folder or a .safetensors file) instead of random ones
+    #[arg(long, value_name = "DIR")]
+    init: Option<PathBuf>,
+    /// Longest time between checkpoints within an epoch
+    #[arg(long, value_name = "MIN", default_value_t = 10.0)]
+    checkpoint_minutes: f64,
     #[command(flatten)]
     compute: Compute,
+    #[command(flatten)]
+    model: model::Model,
+    #[command(flatten)]
+    recipe: recipe::Recipe,
+    #[command(flatten)]
+    augmentation: recipe::Strength,
 }
 
 /// Trains and shows how it goes.
 pub fn run(args: &Train) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        args.batch > 0 && args.plateau_patience > 0,
-        "--batch and --plateau-patience must be at least 1"
-    );
-    let text = std::fs::read_to_string(&args.config).with_context(|| args.config.display().to_string())?;
-    let model = ModelConfig::from_json(&text)?;
-    std::fs::create_dir_all(&args.output).with_context(|| args.output.display().to_string())?;
-    let path = args.output.join(CONFIG_FILE);
-    std::fs::write(&path, model.to_json()? + "\n").with_context(|| path.display().to_string())?;
-    let options = TrainOptions {
-        set: args.data.clone(),
+    let options = options(args)?;
+    args.compute.choice().set_threads();
+    let mut progress = Progress::new();
+    let epochs = train::run(&options, &mut |event| progress.show(event))?;
+    progress.clear();
+    conclude(&args.output, &epochs);
+    Ok(())
+}
+
+fn options(args: &Train) -> anyhow::Result<TrainOptions> {
+    args.recipe.check()?;
+    let every = Duration::try_from_secs_f64(args.checkpoint_minutes * 60.0);
+    let device = args.compute.choice().device()?;
+    let own = if device.is_cuda() { Precision::Bf16 } else { Precision::Fp32 };
+    Ok(TrainOptions {
+        data: DataOptions { path: args.data.clone(), labels: args.label.clone(), split: args.split.clone() },
         output: args.output.clone(),
-        model,
-        epochs: args.epochs,
-        batch: args.batch,
-        learning_rate: args.learning_rate,
-        stop_patience: args.stop_patience,
-        plateau_patience: args.plateau_patience,
-        plateau_factor: args.plateau_factor,
-        slices_per_epoch: args.slices_per_epoch,
-        seed: args.seed,
-        device: args.compute.choice().device()?,
-    };
-    let mut bar = show::bar(0, "load");
-    let epochs = train::run(&options, &mut |event| show_event(&mut bar, event))?;
-    bar.finish_and_clear();
+        start: match (args.resume, args.overwrite) {
+            (true, _) => Start::Resume,
+            (_, true) => Start::Overwrite,
+            _ => Start::Fresh,
+        },
+        model: args.model.config(&args.output)?,
+        init: args
+            .init
+            .as_ref()
+            .map(|path| if path.is_dir() { path.join(WEIGHTS_FILE) } else { path.clone() }),
+        epochs: args.recipe.epochs,
+        batch: args.recipe.batch,
+        accumulate: args.recipe.accumulate,
+        adam: args.recipe.adam(),
+        plateau: args.recipe.plateau(),
+        slices_per_epoch: args.recipe.slices_per_epoch,
+        augment: args.augmentation.augment()?,
+        seed: args.recipe.seed,
+        device,
+        precision: args.compute.choice().precision(own, device),
+        checkpoint_every: every.map_err(|_| anyhow::anyhow!("--checkpoint-minutes must not be below 0"))?,
+    })
+}
+
+fn conclude(output: &Path, epochs: &[Epoch]) {
     if let Some(best) = epochs.iter().min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss)) {
         println!(
             "{}: epoch {} was best: validation loss {:.4}, pooled slice DSC {:.3}",
-            args.output.join(WEIGHTS_FILE).display(),
+            output.join(WEIGHTS_FILE).display(),
             best.epoch,
             best.validation_loss,
             best.dsc
         );
-    }
-    Ok(())
-}
-
-fn show_event(bar: &mut ProgressBar, event: Event) {
-    match event {
-        Event::Loaded(done, total) => show::show_stage(bar, "load", done as u64, total as u64),
-        Event::Step(epoch, step, steps, loss) => {
-            if step == 1 {
-                bar.finish_and_clear();
-                *bar = show::bar(steps, "train");
-            }
-            bar.set_position(step as u64);
-            bar.set_message(format!("epoch {epoch} loss {loss:.4}"));
-        }
-        Event::Epoch(e) => bar.suspend(|| {
-            println!(
-                "epoch {:3}  loss {:.4}  validation loss {:.4}  DSC {:.3}  IoU {:.3}  lr {:.1e}  {:.0} s",
-                e.epoch, e.loss, e.validation_loss, e.dsc, e.iou, e.learning_rate, e.seconds
-            );
-        }),
     }
 }

@@ -130,7 +130,7 @@ fn next_batch(files: &mut PathInstances) -> Result<Vec<(String, Vec<u8>)>, ReadE
 }
 
 /// Linked folders are not followed, so a link cannot make a loop.
-fn collect(folder: &Path, most: usize, paths: &mut Vec<PathBuf>) -> Result<(), ReadError> {
+pub(super) fn collect(folder: &Path, most: usize, paths: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     let entries = std::fs::read_dir(folder).map_err(|error| io_error(folder, &error))?;
     for entry in entries {
         let entry = entry.map_err(|error| io_error(folder, &error))?;

@@ -171,6 +171,45 @@ fn walk(bytes: &[u8], syntax: &TransferSyntax) -> Result<Option<String>, Refusal
     Ok(series_uid)
 }
 
+/// Class and series of an instance, from the beginning of its file.
+pub(super) struct Head {
+    pub sop_class_uid: String,
+    pub series_instance_uid: String,
+}
+
+/// Reads no further than the Series Instance UID; `None` when that lies beyond `bytes` or there is none.
+pub(super) fn head(bytes: &[u8]) -> Option<Head> {
+    let has_magic = bytes.get(PREAMBLE_BYTES..PREAMBLE_BYTES + MAGIC.len()) == Some(MAGIC);
+    let (named, start) = meta(bytes, if has_magic { PREAMBLE_BYTES + MAGIC.len() } else { 0 }).ok()?;
+    let rest = &bytes[start..];
+    if !has_magic && named.is_none() && !starts_like_a_data_set(rest) {
+        return None;
+    }
+    let syntax = TransferSyntaxRegistry.get(&named.unwrap_or_else(|| sniff(rest).to_owned()))?;
+    let mut reader = LazyDataSetReader::new_with_ts(Cursor::new(rest), syntax).ok()?;
+    let (mut depth, mut class) = (0_usize, String::new());
+    while let Some(token) = reader.advance() {
+        let token = token.ok()?;
+        match &token {
+            LazyDataToken::SequenceStart { .. } | LazyDataToken::PixelSequenceStart => depth += 1,
+            LazyDataToken::SequenceEnd => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH || value_length(&token) > rest.len() as u64 {
+            return None;
+        }
+        match value_tag(&token).filter(|_| depth == 0) {
+            Some(tags::SOP_CLASS_UID) => class = owned_text(&token.into_owned().ok()?)?,
+            Some(tags::SERIES_INSTANCE_UID) => {
+                let series_instance_uid = owned_text(&token.into_owned().ok()?)?;
+                return Some(Head { sop_class_uid: class, series_instance_uid });
+            }
+            _ => token.skip().ok()?,
+        }
+    }
+    None
+}
+
 fn value_length<D>(token: &LazyDataToken<D>) -> u64 {
     match token {
         LazyDataToken::LazyValue { header, .. } => u64::from(header.len.0),

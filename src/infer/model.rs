@@ -5,7 +5,7 @@ use super::device::{DeviceChoice, DeviceError};
 use super::fusion::{FusionConfig, FusionError};
 use crate::monitor::Cancelled;
 use crate::network::{
-    Network, NetworkError, WeightsError, load_weights, parameter_count, prefer_channels_last,
+    Network, NetworkError, WeightsError, load_weights, parameter_count, prefer_channels_last, to_bfloat16,
 };
 use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -239,23 +239,14 @@ impl Model {
     }
 }
 
-/// Strides, number format and device. Batch normalisation stays fp32: libtorch mixes the two, and its
-/// statistics lose nothing.
+/// Strides, number format and device.
 fn place(store: &mut nn::VarStore, device: Device, precision: Precision) {
     let _guard = tch::no_grad_guard();
     if precision == Precision::Bf16 {
-        for (name, mut variable) in store.variables() {
-            if !is_batch_norm(&name) {
-                variable.set_data(&variable.to_kind(Kind::BFloat16));
-            }
-        }
+        to_bfloat16(store);
     }
     prefer_channels_last(store);
     store.set_device(device);
-}
-
-fn is_batch_norm(name: &str) -> bool {
-    name.rsplit('.').any(|part| part == "bn")
 }
 
 /// Runs code that panics where libtorch throws, and makes an error of it.

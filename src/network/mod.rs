@@ -34,5 +34,6 @@ pub use baselines::{BaseWidth, DeepLab, Discriminator, Fcn8s, SegNet, SpineGan, 
 pub use config::{AsppInput, Module, MsffConfig, NetworkError};
 pub use msff::Msff;
 pub use weights::{
-    StoredAs, WeightsError, load_weights, parameter_count, prefer_channels_last, save_weights,
+    StoredAs, WeightsError, load_weights, parameter_count, prefer_channels_last, replace_file, save_tensors,
+    save_weights, to_bfloat16,
 };

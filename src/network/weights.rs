@@ -100,6 +100,16 @@ pub fn prefer_channels_last(store: &nn::VarStore) {
     }
 }
 
+/// Makes the network compute in bfloat16. Batch normalisation stays fp32: libtorch mixes the two, and
+/// its statistics lose nothing.
+pub fn to_bfloat16(store: &nn::VarStore) {
+    for (name, mut variable) in store.variables() {
+        if !name.rsplit('.').any(|part| part == "bn") {
+            variable.set_data(&variable.to_kind(Kind::BFloat16));
+        }
+    }
+}
+
 /// Fills every variable of `store` from a safetensors file's bytes; nothing changes on an error.
 pub fn load_weights(store: &nn::VarStore, bytes: &[u8]) -> Result<(), WeightsError> {
     let damaged =
@@ -150,22 +160,34 @@ fn decode(name: &str, view: &TensorView, expected: &[i64]) -> Result<Tensor, Wei
     if sound { Ok(values) } else { Err(WeightsError::Value { tensor }) }
 }
 
-/// Writes every variable of `store`, running statistics included, whole or not at all: to a new file
-/// beside `path`, which then takes its place.
+/// Writes every variable of `store`, running statistics included, whole or not at all.
 pub fn save_weights(store: &nn::VarStore, path: &Path, stored: StoredAs) -> Result<(), WeightsError> {
-    let variables: BTreeMap<String, Tensor> = store.variables().into_iter().collect();
-    let encoded: Result<Vec<_>, WeightsError> = variables
-        .iter()
-        .map(|(name, variable)| Ok((name.as_str(), Encoded::new(name, variable, stored)?)))
-        .collect();
-    let failed = |reason: String| WeightsError::Io { path: path.display().to_string(), reason };
-    let bytes = safetensors::serialize(encoded?, None).map_err(|e| failed(e.to_string()))?;
-    replace(path, &bytes).map_err(|e| failed(e.to_string()))
+    save_tensors(&store.variables().into_iter().collect(), BTreeMap::new(), path, stored)
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes tensors and texts about them as a safetensors file, whole or not at all: to a new file beside
+/// `path`, which then takes its place.
+pub fn save_tensors(
+    tensors: &BTreeMap<String, Tensor>,
+    about: BTreeMap<String, String>,
+    path: &Path,
+    stored: StoredAs,
+) -> Result<(), WeightsError> {
+    let encoded: Result<Vec<_>, WeightsError> = tensors
+        .iter()
+        .map(|(name, tensor)| Ok((name.as_str(), Encoded::new(name, tensor, stored)?)))
+        .collect();
+    let failed = |reason: String| WeightsError::Io { path: path.display().to_string(), reason };
+    let about = (!about.is_empty()).then(|| about.into_iter().collect());
+    let bytes = safetensors::serialize(encoded?, about).map_err(|e| failed(e.to_string()))?;
+    replace_file(path, &bytes).map_err(|e| failed(e.to_string()))
+}
+
+/// Puts a new file in an old one's place so that whoever looks, even after the power failed, finds
+/// either of them whole.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
+    name.push(".part");
     let part = path.with_file_name(name);
     let written = std::fs::File::create(&part)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
@@ -173,8 +195,10 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if written.is_err() {
         // The first failure is the one to report, whether or not the rest can be removed.
         let _ = std::fs::remove_file(&part);
+        return written;
     }
-    written
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
 }
 
 /// A variable's values in row-major order, as safetensors wants them.

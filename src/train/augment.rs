@@ -2,10 +2,11 @@
 
 use super::dataset::uniform;
 use rand_chacha::ChaCha12Rng;
+use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
 /// How far each change may go.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Augment {
     /// Degrees to either side.
     pub rotation_deg: f64,

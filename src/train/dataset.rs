@@ -1,14 +1,15 @@
-//! Patients on disk → slices for training, split by patient.
-//!
-//! A set is a folder with an `index.csv` (columns `id,ct,mask`, further ones ignored; paths relative to
-//! it), as `spinefx phantom` writes. All slices of a patient stay on one side of the split.
+//! Pairs of CT and mask on disk → volumes as the network wants them.
 
-use crate::itk::{self, Component, Interpolation, ItkError};
+use super::discover;
+use super::problem::{Problem, Problems};
+use super::split::Split;
+use crate::dicom::{self, Limits, ReadOptions, Segmentation};
+use crate::itk::{self, Component, FileFormat, Interpolation, ItkError};
 use crate::monitor::Monitor;
 use crate::preprocess::{self, Recipe};
 use crate::volume::Volume;
 use rand_chacha::ChaCha12Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::Rng;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -16,14 +17,31 @@ use thiserror::Error;
 /// Largest training CT: 1024 × 1024 × 2048 voxels.
 pub const MAXIMUM_VOXELS: u64 = 1 << 31;
 
-/// One line of `index.csv`.
-#[derive(Debug, Clone, Deserialize)]
+/// Where CT and mask may differ: a hundredth of a millimetre, for files that round.
+const SAME_PLACE_MM: f64 = 0.01;
+
+/// Which pairs, and what in their masks is a fracture.
+#[derive(Debug, Clone)]
+pub struct DataOptions {
+    /// A folder (with `index.csv` or laid out as docs/training.md says) or a CSV file.
+    pub path: PathBuf,
+    /// Labels (segment numbers) that mean fracture. Empty: 1, and nothing but 0 and 1 is accepted.
+    pub labels: Vec<i16>,
+    /// A `split.json` to follow instead of drawing one.
+    pub split: Option<PathBuf>,
+}
+
+/// A pair of CT and mask.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Entry {
-    /// Patient (or phantom) the pair belongs to.
+    /// Name of the pair, unlike any other.
     pub id: String,
-    /// CT file.
+    /// Whom it shows; pairs of one patient stay in one part of a split. The id when the index has none.
+    #[serde(default)]
+    pub patient: String,
+    /// CT: a file, or DICOM (a folder, a zip archive or one instance).
     pub ct: PathBuf,
-    /// Fracture mask on the CT's grid.
+    /// Fracture mask on the CT's grid: a file or a DICOM SEG.
     pub mask: PathBuf,
     /// Kinds of fracture, where known; for reports only.
     #[serde(default)]
@@ -44,15 +62,12 @@ pub struct Patient {
     pub lesions: Vec<Component>,
 }
 
-/// Patients of the three parts, 70 / 10 / 20 % as in the paper (section "Model Training Parameters").
-#[derive(Debug, Clone)]
-pub struct Split {
-    /// Trained on.
-    pub train: Vec<Entry>,
-    /// Steers the learning rate and the stop.
-    pub validation: Vec<Entry>,
-    /// Touched by `evaluate` only.
-    pub test: Vec<Entry>,
+/// A pair as it lies on disk.
+pub struct Pair {
+    /// HU.
+    pub ct_hu: Volume<i16>,
+    /// 1 in a fracture; same grid.
+    pub mask: Volume<u8>,
 }
 
 /// Why a set could not be read.
@@ -66,93 +81,114 @@ pub enum DatasetError {
         /// What csv said.
         source: csv::Error,
     },
-    /// Too few patients for three parts.
-    #[error("{path}: {patients} patients; a 70/10/20 split needs at least 5")]
-    TooFew {
-        /// The index.
+    /// A folder could not be listed.
+    #[error("{path}: {source}")]
+    Folder {
+        /// The folder.
         path: PathBuf,
-        /// How many it names.
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Nothing that looks like a pair.
+    #[error(
+        "{path}: no pairs of CT and mask; give a folder with index.csv (columns id, ct, mask), or one sub-folder per patient with ct.nii.gz and fracture.nii.gz, or with a DICOM series and a DICOM SEG"
+    )]
+    NothingFound {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Too few patients for three parts.
+    #[error("{patients} patients; a 70/10/20 split needs at least 5")]
+    TooFew {
+        /// How many there are.
         patients: usize,
     },
-    /// A file could not be read.
+    /// A `split.json` that does not fit.
+    #[error("{path}: {reason}")]
+    Split {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Pairs that cannot be used.
     #[error(transparent)]
-    Itk(#[from] ItkError),
-    /// A CT could not be prepared.
-    #[error("{id}: {source}")]
-    Preprocess {
-        /// Patient.
-        id: String,
-        /// What went wrong.
-        source: ItkError,
-    },
-    /// The mask lies elsewhere than its CT.
-    #[error("{id}: the mask's grid ({mask:?}) is not the CT's ({ct:?})")]
-    OtherGrid {
-        /// Patient.
-        id: String,
-        /// Voxels of the CT.
-        ct: [usize; 3],
-        /// Voxels of the mask.
-        mask: [usize; 3],
-    },
-    /// There is no bone in the CT.
-    #[error("{id}: no voxel reaches the model's bone threshold; is the CT in HU?")]
-    NoBone {
-        /// Patient.
-        id: String,
-    },
+    Problems(#[from] Problems),
 }
 
-/// Reads `index.csv` of a folder; its paths become absolute or relative to the caller.
-pub fn index(dir: &Path) -> Result<Vec<Entry>, DatasetError> {
-    let path = dir.join("index.csv");
-    let wrap = |source| DatasetError::Index { path: path.clone(), source };
-    let mut entries: Vec<Entry> = csv::Reader::from_path(&path)
-        .map_err(wrap)?
-        .into_deserialize()
-        .collect::<Result<_, _>>()
-        .map_err(wrap)?;
-    for entry in &mut entries {
-        entry.ct = dir.join(&entry.ct);
-        entry.mask = dir.join(&entry.mask);
-    }
-    entries.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(entries)
+/// Every pair of a folder or CSV file, sorted by id; paths become absolute or relative to the caller.
+pub fn index(path: &Path) -> Result<Vec<Entry>, DatasetError> {
+    let (entries, problems) = discover::discover(path)?;
+    if problems.0.is_empty() { Ok(entries) } else { Err(problems.into()) }
 }
 
-/// Splits by patient: sorted ids, shuffled with a seeded ChaCha generator.
-pub fn split(dir: &Path, seed: u64) -> Result<Split, DatasetError> {
-    let entries = index(dir)?;
-    let mut ids: Vec<String> = entries.iter().map(|e| e.id.clone()).collect();
-    ids.dedup();
-    if ids.len() < 5 {
-        return Err(DatasetError::TooFew { path: dir.join("index.csv"), patients: ids.len() });
-    }
-    shuffle(&mut ids, &mut ChaCha12Rng::seed_from_u64(seed));
-    let count = ids.len() as f64;
-    let train = (count * 0.7).round() as usize;
-    let validation = ((count * 0.1).round() as usize).max(1);
-    let of = |part: &[String]| entries.iter().filter(|e| part.contains(&e.id)).cloned().collect();
-    Ok(Split {
-        train: of(&ids[..train]),
-        validation: of(&ids[train..train + validation]),
-        test: of(&ids[train + validation..]),
-    })
+/// Draws the split of a set that training makes with the same seed.
+pub fn split(path: &Path, seed: u64) -> Result<Split, DatasetError> {
+    super::split::draw(&index(path)?, seed)
 }
 
-/// Reads and prepares one pair exactly as a request is prepared.
-pub fn load(entry: &Entry, recipe: &Recipe, monitor: &Monitor) -> Result<Patient, DatasetError> {
-    let ct = itk::read_volume(&entry.ct, MAXIMUM_VOXELS)?;
-    let mask = itk::read_mask(&entry.mask, MAXIMUM_VOXELS)?;
-    let id = || entry.id.clone();
-    if !ct.grid().same_place(mask.grid(), 0.01) {
-        return Err(DatasetError::OtherGrid { id: id(), ct: ct.grid().size(), mask: mask.grid().size() });
+/// Reads CT and mask, and refuses what would only teach nonsense.
+pub fn read(entry: &Entry, labels: &[i16]) -> Result<Pair, Problem> {
+    if let Some(missing) = [&entry.ct, &entry.mask].into_iter().find(|path| !path.exists()) {
+        return Err(Problem::Missing { path: missing.clone() });
     }
-    let prepared = preprocess::prepare(&ct, recipe, monitor)
-        .map_err(|source| DatasetError::Preprocess { id: id(), source })?
-        .ok_or_else(|| DatasetError::NoBone { id: id() })?;
-    let mask = itk::resample(&mask, prepared.normalised.grid(), Interpolation::Nearest, 0, monitor)?;
-    let (_, lesions) = itk::connected_components(&mask, monitor)?;
+    let seg = match FileFormat::from_path(&entry.mask) {
+        Some(_) => None,
+        None => Some(
+            Segmentation::open(&entry.mask, &Limits::default())
+                .map_err(|e| Problem::told(&entry.mask, &e))?,
+        ),
+    };
+    let ct_hu = read_ct(entry, seg.as_ref())?;
+    let found = match &seg {
+        Some(seg) => seg.on_grid(ct_hu.grid(), labels).map_err(|e| Problem::told(&entry.mask, &e))?,
+        None => {
+            itk::read_labelmap(&entry.mask, MAXIMUM_VOXELS).map_err(|e| Problem::told(&entry.mask, &e))?
+        }
+    };
+    if !ct_hu.grid().same_place(found.grid(), SAME_PLACE_MM) {
+        return Err(Problem::other_grid(ct_hu.grid(), found.grid()));
+    }
+    let mask = fracture(&found, labels, seg.as_ref())?;
+    Ok(Pair { ct_hu, mask })
+}
+
+/// A segmentation says which series it belongs to; otherwise the largest CT series is taken.
+fn read_ct(entry: &Entry, seg: Option<&Segmentation>) -> Result<Volume<i16>, Problem> {
+    let ct_hu = if FileFormat::from_path(&entry.ct).is_some() && entry.ct.is_file() {
+        itk::read_volume(&entry.ct, MAXIMUM_VOXELS).map_err(|e| Problem::told(&entry.ct, &e))?
+    } else {
+        let series_uid = seg.and_then(Segmentation::referenced_series_uid);
+        let options = ReadOptions { series_uid, ..ReadOptions::default() };
+        let series = dicom::read_path(&entry.ct, options, &Monitor::default());
+        series.map_err(|e| Problem::told(&entry.ct, &e))?.volume
+    };
+    let (low, high) = ct_hu.voxels().iter().fold((i16::MAX, i16::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+    // Fat alone is −100 HU: a CT without a negative voxel was shifted or rescaled by whoever wrote it.
+    if low >= 0 { Err(Problem::NotHu { low, high }) } else { Ok(ct_hu) }
+}
+
+/// 1 at the wanted labels.
+fn fracture(found: &Volume<i16>, labels: &[i16], seg: Option<&Segmentation>) -> Result<Volume<u8>, Problem> {
+    if !labels.is_empty() {
+        return Ok(found.map(|v| u8::from(labels.contains(v))));
+    }
+    let mut present = std::collections::BTreeSet::new();
+    present.extend(found.voxels().iter().copied());
+    if present.iter().any(|v| !(0..=1).contains(v)) {
+        let segments = seg.map(Segmentation::segments).unwrap_or_default();
+        return Err(Problem::Labels { found: present.into_iter().collect(), segments });
+    }
+    Ok(found.map(|v| u8::from(*v == 1)))
+}
+
+/// Prepares a pair exactly as a request is prepared.
+pub fn prepare(entry: &Entry, pair: &Pair, recipe: &Recipe, monitor: &Monitor) -> Result<Patient, Problem> {
+    let told = |e: ItkError| Problem::told(&entry.ct, &e);
+    let prepared = preprocess::prepare(&pair.ct_hu, recipe, monitor).map_err(told)?.ok_or(Problem::NoBone)?;
+    let mask = itk::resample(&pair.mask, prepared.normalised.grid(), Interpolation::Nearest, 0, monitor);
+    let mask = mask.map_err(told)?;
+    let (_, lesions) = itk::connected_components(&mask, monitor).map_err(told)?;
     Ok(Patient { entry: entry.clone(), normalised: prepared.normalised, gate: prepared.gate, mask, lesions })
 }
 
@@ -172,38 +208,4 @@ pub fn below(rng: &mut ChaCha12Rng, n: usize) -> usize {
 pub fn uniform(rng: &mut ChaCha12Rng, low: f64, high: f64) -> f64 {
     let unit = (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
     low + unit * (high - low)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-    use std::fmt::Write as _;
-
-    #[test]
-    fn a_split_keeps_patients_apart_and_repeats() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut lines = String::from("id,ct,mask,kinds\n");
-        for n in 0..20 {
-            // Two volumes each: both must land on the same side.
-            write!(lines, "p{n:02},p{n}/a.nii.gz,p{n}/am.nii.gz,\np{n:02},p{n}/b.nii.gz,p{n}/bm.nii.gz,\n")
-                .unwrap();
-        }
-        std::fs::write(dir.path().join("index.csv"), lines).unwrap();
-        let split = super::split(dir.path(), 7).unwrap();
-        let ids = |part: &[Entry]| part.iter().map(|e| e.id.clone()).collect::<BTreeSet<_>>();
-        let parts = [ids(&split.train), ids(&split.validation), ids(&split.test)];
-        assert_eq!(parts.each_ref().map(BTreeSet::len), [14, 2, 4]);
-        assert_eq!(parts.iter().flatten().collect::<BTreeSet<_>>().len(), 20, "no patient in two parts");
-        assert_eq!(split.train.len(), 28);
-        let again = super::split(dir.path(), 7).unwrap();
-        assert_eq!(ids(&again.test), parts[2]);
-    }
-
-    #[test]
-    fn too_few_patients_are_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("index.csv"), "id,ct,mask\na,a,a\n").unwrap();
-        assert!(matches!(super::split(dir.path(), 0), Err(DatasetError::TooFew { patients: 1, .. })));
-    }
 }

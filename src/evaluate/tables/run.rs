@@ -4,7 +4,7 @@ use super::budget::{Budget, SET_SEED};
 use super::variant::{Outcome, Places, Variant};
 use super::{Row, Table};
 use crate::evaluate::EvaluateError;
-use crate::infer::{ConfigError, DeviceChoice, DeviceError, ModelError};
+use crate::infer::{DeviceChoice, DeviceError, ModelError};
 use crate::network::NetworkError;
 use crate::train::dataset::DatasetError;
 use crate::train::phantom::{self, ExportError, Format, PhantomConfig, PhantomOptions};
@@ -56,9 +56,6 @@ pub enum TablesError {
     /// A trained variant could not be loaded.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A variant's configuration is no configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
     /// A variant could not be measured.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),

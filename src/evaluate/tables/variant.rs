@@ -4,14 +4,16 @@ use super::budget::Budget;
 use super::run::{Progress, TablesError};
 use super::{Row, Table};
 use crate::evaluate::{Case, EvaluateOptions, Overlap, run as evaluate};
-use crate::infer::{CONFIG_FILE, DeviceChoice, Model};
+use crate::infer::{DeviceChoice, Model, Precision};
 use crate::monitor::Monitor;
 use crate::network::Architecture;
 use crate::overlay::Overlay;
-use crate::train::{self, TrainOptions, dataset};
+use crate::train::augment::Augment;
+use crate::train::dataset::DataOptions;
+use crate::train::{self, AdamOptions, PlateauOptions, Start, TrainOptions, dataset};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a variant reached on the test patients of its split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,23 +132,24 @@ impl Variant<'_> {
         on: &mut dyn FnMut(Progress),
     ) -> Result<usize, TablesError> {
         let options = TrainOptions {
-            set: places.set.clone(),
+            data: DataOptions { path: places.set.clone(), labels: Vec::new(), split: None },
             output: folder.to_owned(),
+            // An outcome that counts is kept elsewhere: what lies here is of another budget or unfinished.
+            start: Start::Overwrite,
             model: self.budget.model(&self.slug(), self.row.architecture.clone()),
+            init: None,
             epochs: self.budget.epochs,
             batch: self.budget.batch,
-            learning_rate: 1e-3,
-            stop_patience: 5,
-            plateau_patience: 2,
-            plateau_factor: 0.4,
+            accumulate: 1,
+            adam: AdamOptions::default(),
+            plateau: PlateauOptions::default(),
             slices_per_epoch: self.budget.slices_per_epoch,
+            augment: Augment::default(),
             seed: self.seed,
             device: device.device()?,
+            precision: Precision::Fp32,
+            checkpoint_every: Duration::from_secs(3600),
         };
-        std::fs::create_dir_all(folder).map_err(|e| TablesError::write(folder, e))?;
-        let path = folder.join(CONFIG_FILE);
-        let json = options.model.to_json()?;
-        std::fs::write(&path, json).map_err(|e| TablesError::write(&path, e))?;
         let epochs = train::run(&options, &mut |event| on(Progress::Train(event)))?;
         Ok(epochs.len())
     }

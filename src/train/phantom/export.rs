@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Phantom, PhantomConfig, generate};
-use crate::dicom::{SyntheticPatient, WriteError, write_ct_series};
+use crate::dicom::{
+    Algorithm, ReadError, ReadOptions, SegError, SyntheticPatient, WriteError, read_path, write_ct_series,
+    write_segmentation,
+};
 use crate::itk::{ItkError, write_volume};
+use crate::monitor::Monitor;
 use crate::volume::GridError;
 
 /// Name of the index in the set's folder.
@@ -34,6 +38,12 @@ pub enum ExportError {
     /// The series could not be written.
     #[error(transparent)]
     Dicom(#[from] WriteError),
+    /// The series that was just written cannot be read, so that nothing can refer to it.
+    #[error(transparent)]
+    Series(#[from] ReadError),
+    /// The truth could not be written as a segmentation.
+    #[error(transparent)]
+    Segmentation(#[from] SegError),
     /// The truth could not be written as JSON.
     #[error("cannot write the truth: {0}")]
     Json(#[from] serde_json::Error),
@@ -48,7 +58,7 @@ pub enum ExportError {
 pub enum Format {
     /// `ct.nii.gz`, `fracture.nii.gz`, `gap.nii.gz`, `vertebrae.nii.gz`.
     Nifti,
-    /// `dicom/`, a CT series.
+    /// `dicom/`, a CT series, and `fracture.dcm`, a segmentation that refers to it.
     Dicom,
 }
 
@@ -87,7 +97,7 @@ pub fn run(options: &PhantomOptions, mut progress: impl FnMut(u64)) -> Result<Ve
     for done in 0..options.count {
         let phantom = generate(&options.config, options.first + done)?;
         export(&phantom, &options.out, &options.formats)?;
-        rows.push(row(&phantom));
+        rows.push(row(&phantom, &options.formats));
         progress(done + 1);
     }
     write_index(&options.out, &rows)?;
@@ -130,22 +140,32 @@ fn write_nifti(phantom: &Phantom, folder: &Path) -> Result<(), ExportError> {
 
 fn write_dicom(phantom: &Phantom, folder: &Path) -> Result<(), ExportError> {
     let patient = SyntheticPatient { number: phantom.truth.index as u32, seed: name(phantom) };
-    Ok(write_ct_series(&phantom.ct, &patient, &folder.join("dicom"))?)
+    let series = folder.join("dicom");
+    write_ct_series(&phantom.ct, &patient, &series)?;
+    let source = read_path(&series, ReadOptions::default(), &Monitor::default())?.source;
+    let truth = Algorithm {
+        name: "spinefx phantom".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        weights_sha256: String::new(),
+    };
+    let bytes = write_segmentation(&phantom.fracture, &source, &truth)?;
+    let path = folder.join("fracture.dcm");
+    fs::write(&path, bytes).map_err(|source| ExportError::Write { path, source })
 }
 
 fn name(phantom: &Phantom) -> String {
     format!("phantom-{}-{}", phantom.truth.seed, phantom.truth.index)
 }
 
-fn row(phantom: &Phantom) -> IndexRow {
+fn row(phantom: &Phantom, formats: &[Format]) -> IndexRow {
     let id = name(phantom);
+    let (ct, mask) = if formats.contains(&Format::Nifti) {
+        ("ct.nii.gz", "fracture.nii.gz")
+    } else {
+        ("dicom", "fracture.dcm")
+    };
     let kinds: Vec<&str> = phantom.truth.fractures().map(|(_, f)| f.kind.name()).collect();
-    IndexRow {
-        ct: format!("{id}/ct.nii.gz"),
-        mask: format!("{id}/fracture.nii.gz"),
-        kinds: kinds.join(";"),
-        id,
-    }
+    IndexRow { ct: format!("{id}/{ct}"), mask: format!("{id}/{mask}"), kinds: kinds.join(";"), id }
 }
 
 fn create(path: &Path) -> Result<(), ExportError> {

@@ -1,0 +1,97 @@
+//! A run that is killed at random moments and goes on ends with the very weights of one that was not.
+
+#[path = "train/mod.rs"]
+mod common;
+
+use common::{said, set, train};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+fn quick(data: &Path, output: &Path) -> Command {
+    let mut command = train(data, output);
+    command.args(["--epochs", "6", "--stop-patience", "9", "--slices-per-epoch", "24"]);
+    command.args(["--checkpoint-minutes", "0"]);
+    command
+}
+
+fn weights(output: &Path) -> String {
+    hex::encode(Sha256::digest(std::fs::read(output.join("weights.safetensors")).unwrap()))
+}
+
+/// Epoch, loss and learning rate of every line; wall time differs from run to run.
+fn log(output: &Path) -> Vec<Vec<String>> {
+    let mut reader = csv::Reader::from_path(output.join("log.csv")).unwrap();
+    reader.records().map(|r| r.unwrap().iter().take(6).map(str::to_owned).collect()).collect()
+}
+
+/// Starts or resumes the run and kills it (SIGKILL) once its checkpoint was seen to change `times` times
+/// and `more` has gone by.
+fn kill_after(data: &Path, output: &Path, times: u32, more: Duration) {
+    let stamp = || std::fs::metadata(output.join("checkpoint.safetensors")).and_then(|m| m.modified()).ok();
+    let mut last = stamp();
+    let mut child =
+        quick(data, output).arg("--resume").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut seen = 0;
+    while seen < times {
+        let now = stamp();
+        seen += u32::from(now != last);
+        last = now;
+        assert!(child.try_wait().unwrap().is_none(), "it came to its end after {seen} checkpoints");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(more);
+    assert!(child.try_wait().unwrap().is_none(), "it came to its end");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn killed_twice_at_random_it_ends_with_the_same_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, whole, killed) = (dir.path().join("set"), dir.path().join("whole"), dir.path().join("killed"));
+    set(&data, 6);
+    let done = quick(&data, &whole).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    // 36 steps in all, a checkpoint after each: two kills leave some to do.
+    let random = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+    for random in [random, random / 1000] {
+        let (times, more) = (1 + random % 12, Duration::from_micros(u64::from(random / 12 % 20_000)));
+        eprintln!("killed {more:?} after checkpoint {times}");
+        kill_after(&data, &killed, times, more);
+    }
+    let done = quick(&data, &killed).arg("--resume").output().unwrap();
+    assert!(done.status.success() && said(&done).contains("going on at epoch"), "{}", said(&done));
+    assert_eq!(weights(&killed), weights(&whole));
+    assert_eq!(log(&killed), log(&whole));
+    let epochs: Vec<String> = log(&killed).iter().map(|line| line[0].clone()).collect();
+    assert_eq!(epochs, ["1", "2", "3", "4", "5", "6"]);
+    assert!(killed.join("curves.png").is_file() && killed.join("split.json").is_file());
+}
+
+#[test]
+fn a_folder_with_a_run_is_neither_lost_nor_mixed_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, output) = (dir.path().join("set"), dir.path().join("run"));
+    set(&data, 6);
+    kill_after(&data, &output, 1, Duration::ZERO);
+    let refused = |command: &mut Command, reason: &str| {
+        let done = command.output().unwrap();
+        assert!(!done.status.success() && said(&done).contains(reason), "{reason}: {}", said(&done));
+    };
+    refused(&mut quick(&data, &output), "--resume");
+    let mut other = quick(&data, &output);
+    other.args(["--resume", "--beta1", "0.8", "--seed", "3"]);
+    refused(&mut other, "adam.beta1 was 0.9, now 0.8\n  seed was 0, now 3");
+    set(&data, 5);
+    common::set(&data.join("../more"), 1);
+    std::fs::rename(data.join("../more/case-00"), data.join("case-00-again")).unwrap();
+    refused(quick(&data, &output).arg("--resume"), "volumes have changed");
+    std::fs::remove_dir_all(data.join("case-00-again")).unwrap();
+    let mut once = train(&data, &output);
+    once.args(["--overwrite", "--epochs", "1", "--slices-per-epoch", "8"]);
+    let done = once.output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    refused(train(&data, &output).args(["--epochs", "1", "--slices-per-epoch", "8"]), "trained model");
+}
