@@ -47,6 +47,15 @@ impl Plane {
         }
     }
 
+    /// The volume's axis across the slices.
+    pub fn normal(self) -> usize {
+        match self {
+            Self::Axial => 2,
+            Self::Sagittal => 0,
+            Self::Coronal => 1,
+        }
+    }
+
     /// The slice that a voxel lies in.
     pub fn slice_of(self, [i, j, k]: [usize; 3]) -> usize {
         match self {

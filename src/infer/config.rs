@@ -57,6 +57,9 @@ pub struct ModelConfig {
     /// shoulders and hips included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spine_reach_mm: Option<f64>,
+    /// Sigma of the mean over neighbouring slices; 0: every slice stands alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slice_sigma_mm: f64,
     /// Probability from which a voxel counts as fracture.
     pub threshold: f64,
     /// Smaller components are dropped.
@@ -157,11 +160,18 @@ impl ModelConfig {
         require("bone_margin_mm", &self.bone_margin_mm, margin, "0 to 1000")?;
         let reach = self.spine_reach_mm.is_none_or(|mm| (30.0..=1000.0).contains(&mm));
         require("spine_reach_mm", &self.spine_reach_mm, reach, "30 to 1000, or absent")?;
+        let sigma = (0.0..=20.0).contains(&self.slice_sigma_mm);
+        require("slice_sigma_mm", &self.slice_sigma_mm, sigma, "0 to 20")?;
         let threshold = self.threshold > 0.0 && self.threshold < 1.0;
         require("threshold", &self.threshold, threshold, "between 0 and 1")?;
         let least = self.minimum_component_mm3.is_finite() && self.minimum_component_mm3 >= 0.0;
         require("minimum_component_mm3", &self.minimum_component_mm3, least, "finite and at least 0")
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 fn require(
@@ -195,6 +205,7 @@ pub mod tests {
             bone_hu: 150.0,
             bone_margin_mm: 5.0,
             spine_reach_mm: None,
+            slice_sigma_mm: 0.0,
             threshold: 0.5,
             minimum_component_mm3: 100.0,
             precision: Precision::Fp32,
@@ -224,7 +235,7 @@ pub mod tests {
     #[test]
     fn names_the_key_that_cannot_be_used() {
         type Spoil = fn(&mut ModelConfig);
-        let cases: [(&str, Spoil); 10] = [
+        let cases: [(&str, Spoil); 11] = [
             ("name", |c| c.name = "../up".into()),
             ("spacing_mm", |c| c.spacing_mm[1] = f64::NAN),
             ("tile_vox", |c| c.tile_vox = [40, 32]),
@@ -233,6 +244,7 @@ pub mod tests {
             ("window_hu", |c| c.window_hu = [300.0, 300.0]),
             ("bone_margin_mm", |c| c.bone_margin_mm = -1.0),
             ("spine_reach_mm", |c| c.spine_reach_mm = Some(10.0)),
+            ("slice_sigma_mm", |c| c.slice_sigma_mm = -1.0),
             ("threshold", |c| c.threshold = 1.0),
             ("minimum_component_mm3", |c| c.minimum_component_mm3 = f64::INFINITY),
         ];

@@ -3,6 +3,7 @@
 //! [`ModelConfig`] says how a model wants its input, [`Model`] holds its weights on a device, and
 //! [`Model::probabilities`] runs it slice by slice, tile by tile, within bounded memory.
 
+mod across;
 mod config;
 mod device;
 mod fusion;

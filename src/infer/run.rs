@@ -1,5 +1,6 @@
 //! From a volume to its probabilities: slices, tiles, batches, and back.
 
+use super::across;
 use super::model::{InferError, Model};
 use super::tiles::Tiling;
 use crate::monitor::{Monitor, Stage};
@@ -77,7 +78,9 @@ impl Model {
         run.flush(steps.monitor)?;
         steps.tell(slices)?;
         steps.done += slices;
-        Ok(run.result)
+        let mut result = run.result;
+        across::smooth(&mut result, gate, self.config().plane, self.config().slice_sigma_mm);
+        Ok(result)
     }
 
     fn check(&self, normalised: &Volume<f32>, gate: &Volume<u8>) -> Result<(), InferError> {

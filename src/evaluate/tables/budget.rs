@@ -94,6 +94,7 @@ impl Budget {
             bone_hu: 200.0,
             bone_margin_mm: 16.0,
             spine_reach_mm: None,
+            slice_sigma_mm: 0.0,
             threshold: 0.5,
             minimum_component_mm3: 0.0,
             precision: Precision::Fp32,
