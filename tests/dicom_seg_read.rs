@@ -27,7 +27,7 @@ fn series(folder: &Path) -> Series {
 fn random(grid: &Grid, labels: u32) -> Volume<u8> {
     let mut random = ChaCha8Rng::seed_from_u64(5);
     let slice = grid.size()[0] * grid.size()[1];
-    let label = |n: usize| if n / slice % 2 == 0 { (random.next_u32() % labels) as u8 } else { 0 };
+    let label = |n: usize| if (n / slice).is_multiple_of(2) { (random.next_u32() % labels) as u8 } else { 0 };
     Volume::new(grid.clone(), (0..grid.len()).map(label).collect()).unwrap()
 }
 

@@ -23,7 +23,7 @@ fn options(label: u8, kind: FractureKind) -> GraftOptions {
 }
 
 fn count(mask: &Volume<u8>, value: u8) -> usize {
-    mask.voxels().iter().filter(|v| **v == value).count()
+    mask.voxels().iter().map(|v| usize::from(*v == value)).sum()
 }
 
 /// Voxels of the fracture that lie in a level before the graft.

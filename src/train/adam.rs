@@ -1,4 +1,4 @@
-//! Adam (Kingma and Ba 2015) with moments that can be written down and read back.
+//! Adam (doi 10.48550/arXiv.1412.6980) with moments that can be written down and read back.
 //!
 //! libtorch's own optimiser hides its moments from tch, and a run that goes on without them is another
 //! run. The arithmetic is that of `torch.optim.Adam`; a test holds the two side by side.

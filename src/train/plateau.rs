@@ -71,6 +71,7 @@ impl Plateau {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Verdict::{Best, Stop, Worse};
 
     #[test]
     fn the_rate_falls_on_a_plateau_and_training_stops() {
@@ -78,7 +79,6 @@ mod tests {
         let mut plateau = Plateau::new(1e-3);
         let verdicts: Vec<Verdict> =
             [1.0, 0.9, 0.95, 0.9, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8].map(|l| plateau.after(l, &options)).into();
-        use Verdict::{Best, Stop, Worse};
         assert_eq!(verdicts, [Best, Best, Worse, Worse, Best, Worse, Worse, Worse, Worse, Stop]);
         assert!((plateau.learning_rate - 1e-3 * 0.4_f64.powi(3)).abs() < 1e-15);
         let mut low = Plateau::new(2e-6);

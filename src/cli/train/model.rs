@@ -111,6 +111,7 @@ fn paper() -> anyhow::Result<ModelConfig> {
         bone_hu: 200.0,
         bone_margin_mm: 16.0,
         spine_reach_mm: None,
+        slice_sigma_mm: 0.0,
         threshold: 0.5,
         minimum_component_mm3: 300.0,
         precision: Precision::Fp32,
