@@ -148,7 +148,17 @@ def test_ctrl_c_ends_the_work_here_and_there(program: str, tmp_path: Path) -> No
     header = "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 256 256 256\nspace directions: (1,0,0) (0,1,0) (0,0,1)\nendian: little\nencoding: raw\nspace origin: (0,0,0)\n\n"
     ct.write_bytes(header.encode() + np.full(grid.shape, 400, "<i2").tobytes())
     with LocalServer(program) as local:
-        run = cli("segment", str(ct), "-o", str(tmp_path / "out"), "--server", local.address, start_new_session=True)
+        # A shell starts background jobs with SIGINT ignored, which children inherit: then there is no Ctrl-C.
+        run = cli(
+            "segment",
+            str(ct),
+            "-o",
+            str(tmp_path / "out"),
+            "--server",
+            local.address,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         deadline = time.monotonic() + 60
         while "request accepted" not in local.log and time.monotonic() < deadline:
             time.sleep(0.1)

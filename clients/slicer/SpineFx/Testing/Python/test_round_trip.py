@@ -113,10 +113,10 @@ def test_s01_whole_and_pictures(scene: Any, server: str, tmp_path: Path) -> None
     found, expected = segment_ras(node), mask_ras(answer.mask, source.ijk_to_ras)
     assert len(expected) > 0 and found.shape == expected.shape
     assert np.abs(found - expected).max() == 0.0
-    pictures(scene, volume, node, DOCS if WRITE_DOCS else tmp_path)
+    pictures(scene, volume, node, expected, DOCS if WRITE_DOCS else tmp_path)
 
 
-def pictures(scene: Any, volume: Any, node: Any, folder: Path) -> None:
+def pictures(scene: Any, volume: Any, node: Any, mask: Any, folder: Path) -> None:
     """Draws with Slicer's own displayable managers, off screen; every picture must show the segment."""
     folder.mkdir(parents=True, exist_ok=True)
     display = volume.GetDisplayNode()
@@ -125,11 +125,10 @@ def pictures(scene: Any, volume: Any, node: Any, folder: Path) -> None:
     views = [headless.SliceView(scene, name) for name in ("Axial", "Sagittal", "Coronal")]
     for view in views:
         view.show(volume)
-    # The finding nearest to the middle: of the many mistakes on this CT, one in the spine.
-    middle = (volumes.read(volume).ijk_to_ras @ [256, 256, 137, 1])[0]
-    count = nodes.table_of(node).GetNumberOfRows()
-    nodes.jump(node, min(range(count), key=lambda row: abs(nodes.position_ras(node, row)[0] - middle)))
+    # A finding's centre of mass may lie outside of it; the voxel (RAS) nearest to that of the largest does not.
+    away = np.linalg.norm(mask - nodes.position_ras(node, 0), axis=1)
     for view in views:
+        view.node.JumpSliceByCentering(*mask[away.argmin()])
         path = folder / f"{view.node.GetName().lower()}.png"
         view.png(path)
         assert reddish(path) > 20, path
