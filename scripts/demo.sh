@@ -40,4 +40,4 @@ fi
 
 say "pictures"
 ls "$out"/*-mask/*.png
-say "the model was trained on synthetic spines only: research only, not for diagnosis"
+say "the model was trained on synthetic spines and few real ones: research only, not for diagnosis"
