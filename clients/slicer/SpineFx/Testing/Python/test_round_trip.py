@@ -143,8 +143,8 @@ def pictures(scene: Any, volume: Any, node: Any, mask: Any, folder: Path) -> Non
     camera.Zoom(1.5)
     view_3d.renderer.ResetCameraClippingRange()
     view_3d.png(folder / "3d.png")
-    # The model's own answer here is one region of half a cubic centimetre, some 130 pixels.
-    assert reddish(folder / "3d.png") > 100
+    # For the documentation the model's own answer is drawn: one region of half a cubic centimetre, some 130 pixels.
+    assert reddish(folder / "3d.png") > (100 if WRITE_DOCS else 500)
 
 
 def bone_model(scene: Any, volume: Any) -> None:
