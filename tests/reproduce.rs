@@ -48,6 +48,8 @@ fn table_2_has_seven_rows_from_what_the_trainings_reached() {
         assert!(sum("truth") > 0.0 && row.contains(&format!("| {ours:.2}")), "{ours}: {row}");
         assert!(row.contains(&format!("| {} |", outcome["parameters"])), "{row}");
         assert!(text.contains(name), "{text}");
+        let losses = if name == "SpineGAN" { "common + 1 × adversary" } else { "common" };
+        assert!(outcome["losses"] == losses && row.contains(&format!("| {losses} |")), "{row}");
         let picture = row_picture(&page, name);
         assert!(dir.path().join("results").join(picture).is_file(), "{picture}");
     }

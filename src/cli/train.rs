@@ -93,6 +93,7 @@ fn options(args: &Train) -> anyhow::Result<TrainOptions> {
         accumulate: args.recipe.accumulate,
         adam: args.recipe.adam(),
         plateau: args.recipe.plateau(),
+        adversary: args.recipe.adversary(),
         slices_per_epoch: args.recipe.slices_per_epoch,
         augment: args.augmentation.augment()?,
         seed: args.recipe.seed,

@@ -100,11 +100,13 @@ impl Adam {
         self.parameters.iter().map(|(name, parameter)| (name.as_str(), &parameter.master))
     }
 
-    /// `mean.<name>` and `square.<name>`: both moments of every parameter.
-    pub fn moments(&self) -> impl Iterator<Item = (String, &Tensor)> {
-        self.parameters
-            .iter()
-            .flat_map(|(name, p)| [(format!("mean.{name}"), &p.mean), (format!("square.{name}"), &p.square)])
+    /// `value.<name>`, `mean.<name>` and `square.<name>`: the exact value and both moments of every
+    /// parameter. Filling them restores the optimiser, but for its learning rate and steps.
+    pub fn state(&self) -> impl Iterator<Item = (String, &Tensor)> {
+        self.parameters.iter().flat_map(|(name, p)| {
+            [("value", &p.master), ("mean", &p.mean), ("square", &p.square)]
+                .map(|(what, tensor)| (format!("{what}.{name}"), tensor))
+        })
     }
 }
 

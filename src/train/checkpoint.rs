@@ -1,7 +1,8 @@
-//! A run in one file: weights, Adam's moments, and where the run stands. It is replaced in one piece,
+//! A run in one file: weights, Adam's moments, the adversary's of both, and where the run stands. It is replaced in one piece,
 //! so that a run which is killed at any moment leaves a whole one.
 
 use super::adam::Adam;
+use super::adversarial::Adversary;
 use super::error::TrainError;
 use super::exact;
 use super::log::{self, Epoch};
@@ -38,6 +39,9 @@ pub struct Progress {
     pub seconds: f64,
     /// Adam's steps.
     pub adam_steps: u64,
+    /// Those of the adversary's Adam; 0 without an adversary.
+    #[serde(default)]
+    pub adversary_steps: u64,
     /// Learning rate and best validation loss.
     pub plateau: Plateau,
     /// Epochs behind it.
@@ -54,12 +58,34 @@ pub fn exact_values(store: &nn::VarStore, adam: &Adam) -> BTreeMap<String, Tenso
     values
 }
 
-/// Replaces the checkpoint in `folder`.
-pub fn save(folder: &Path, progress: &Progress, store: &nn::VarStore, adam: &Adam) -> Result<(), TrainError> {
-    let values = exact_values(store, adam).into_iter();
-    let mut tensors: BTreeMap<String, Tensor> =
-        values.map(|(name, value)| (format!("value.{name}"), value)).collect();
-    tensors.extend(adam.moments().map(|(name, moment)| (name, moment.shallow_clone())));
+/// What changes while a run trains, apart from its [`Progress`].
+pub struct Learners<'a> {
+    /// The network's variables.
+    pub store: &'a nn::VarStore,
+    /// Its optimiser.
+    pub adam: &'a mut Adam,
+    /// What it learns against, if anything.
+    pub adversary: Option<&'a mut Adversary>,
+}
+
+impl Learners<'_> {
+    /// Every tensor by its name in the file. They share the learners' memory: filling them restores.
+    fn tensors(&self) -> BTreeMap<String, Tensor> {
+        let variables = self.store.variables().into_iter();
+        let mut tensors: BTreeMap<String, Tensor> =
+            variables.map(|(name, value)| (format!("value.{name}"), value)).collect();
+        tensors.extend(self.adam.state().map(|(name, tensor)| (name, tensor.shallow_clone())));
+        let adversary = self.adversary.iter().flat_map(|adversary| adversary.adam().state());
+        tensors.extend(adversary.map(|(name, tensor)| (format!("adversary.{name}"), tensor.shallow_clone())));
+        tensors
+    }
+}
+
+/// Replaces the checkpoint in `folder`; the learners' steps go into `progress`.
+pub fn save(folder: &Path, progress: &mut Progress, learners: &Learners) -> Result<(), TrainError> {
+    progress.adam_steps = learners.adam.steps;
+    progress.adversary_steps = learners.adversary.as_ref().map_or(0, |adversary| adversary.adam().steps);
+    let tensors = learners.tensors();
     let text = serde_json::to_string(progress).map_err(TrainError::Json)?;
     let about = BTreeMap::from([(KEY.to_owned(), text)]);
     Ok(save_tensors(&tensors, about, &folder.join(CHECKPOINT_FILE), StoredAs::F32)?)
@@ -89,25 +115,26 @@ impl Checkpoint {
         Ok(Some(Self { bytes, progress }))
     }
 
-    /// Puts the stored values and moments into a network of the same architecture and its optimiser.
-    pub fn restore(&self, store: &nn::VarStore, adam: &mut Adam) -> Result<(), TrainError> {
+    /// Puts the stored values, moments and steps into learners of the same architecture.
+    pub fn restore(&self, learners: &mut Learners) -> Result<(), TrainError> {
         let damaged = |e: safetensors::SafeTensorError| WeightsError::Damaged {
             bytes: self.bytes.len(),
             reason: e.to_string(),
         };
         let file = SafeTensors::deserialize(&self.bytes).map_err(damaged)?;
         let _guard = tch::no_grad_guard();
-        for (name, mut variable) in store.variables() {
+        // A variable of less than 32 bits is no part of the file as such: its exact value fills it.
+        for (name, mut variable) in learners.store.variables() {
             fill(&file, &format!("value.{name}"), &mut variable)?;
         }
-        let values = adam.values().map(|(name, value)| (format!("value.{name}"), value));
-        let all: Vec<(String, Tensor)> =
-            values.chain(adam.moments()).map(|(name, tensor)| (name, tensor.shallow_clone())).collect();
-        for (name, mut tensor) in all {
+        for (name, mut tensor) in learners.tensors() {
             fill(&file, &name, &mut tensor)?;
         }
-        adam.steps = self.progress.adam_steps;
-        adam.learning_rate = self.progress.plateau.learning_rate;
+        learners.adam.steps = self.progress.adam_steps;
+        learners.adam.learning_rate = self.progress.plateau.learning_rate;
+        if let Some(adversary) = &mut learners.adversary {
+            adversary.adam_mut().steps = self.progress.adversary_steps;
+        }
         Ok(())
     }
 }
@@ -155,6 +182,7 @@ mod tests {
             sums: Sums { loss: 0.1 + 0.2, ..Sums::default() },
             seconds: 1.0 / 3.0,
             adam_steps: 3,
+            adversary_steps: 0,
             plateau: Plateau::new(4e-4),
             log: Vec::new(),
             stopped: false,
@@ -167,12 +195,14 @@ mod tests {
         let (store, weight, mut adam) = parts();
         adam.learning_rate = 4e-4;
         (0..3).for_each(|_| step(&weight, &mut adam));
-        save(dir.path(), &progress(), &store, &adam).unwrap();
+        let mut stored = progress();
+        save(dir.path(), &mut stored, &Learners { store: &store, adam: &mut adam, adversary: None }).unwrap();
         (0..3).for_each(|_| step(&weight, &mut adam));
         let (other, resumed, mut again) = parts();
         let checkpoint = Checkpoint::read(dir.path()).unwrap().unwrap();
         assert_eq!(checkpoint.progress, progress());
-        checkpoint.restore(&other, &mut again).unwrap();
+        let mut learners = Learners { store: &other, adam: &mut again, adversary: None };
+        checkpoint.restore(&mut learners).unwrap();
         (0..3).for_each(|_| step(&resumed, &mut again));
         assert!(weight.equal(&resumed));
     }

@@ -8,6 +8,7 @@
 //! (`random`), everything else is in one file that is replaced in one piece (`checkpoint`).
 
 pub mod adam;
+mod adversarial;
 pub mod augment;
 mod canvas;
 mod checkpoint;
@@ -33,6 +34,7 @@ pub mod split;
 mod sums;
 
 pub use adam::AdamOptions;
+pub use adversarial::AdversaryOptions;
 pub use checkpoint::CHECKPOINT_FILE;
 pub use curves::{CURVES_FILE, CurvesError};
 pub use error::TrainError;

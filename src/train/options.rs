@@ -1,6 +1,7 @@
 //! What to train on and how. The defaults are the paper's where the paper states a value.
 
 use super::adam::AdamOptions;
+use super::adversarial::AdversaryOptions;
 use super::augment::Augment;
 use super::dataset::DataOptions;
 use super::plateau::PlateauOptions;
@@ -46,6 +47,8 @@ pub struct TrainOptions {
     pub adam: AdamOptions,
     /// When the learning rate falls, when training stops.
     pub plateau: PlateauOptions,
+    /// For networks that learn against one; see [`TrainOptions::adversary`].
+    pub adversary: AdversaryOptions,
     /// Most slices per epoch; all positives and as many negatives when absent.
     pub slices_per_epoch: Option<usize>,
     /// How strongly slices are changed.
@@ -64,7 +67,7 @@ impl TrainOptions {
     /// Everything that the weights depend on, by the name of its flag. A run goes on only with the same
     /// values. More epochs, another folder or machine make no other run.
     pub fn decisive(&self) -> BTreeMap<String, String> {
-        let value = json!({
+        let mut value = json!({
             "model": self.model,
             "label": self.data.labels,
             "init": self.init,
@@ -77,9 +80,23 @@ impl TrainOptions {
             "seed": self.seed,
             "precision": self.precision,
         });
+        if let Some(adversary) = self.adversary() {
+            value["adversary"] = json!(adversary);
+        }
         let mut flat = BTreeMap::new();
         flatten("", &value, &mut flat);
         flat
+    }
+
+    /// The adversary that the network learns against: SpineGAN's, unless its weight is 0.
+    pub fn adversary(&self) -> Option<AdversaryOptions> {
+        let wanted = self.model.architecture.is_adversarial() && self.adversary.weight > 0.0;
+        wanted.then_some(self.adversary)
+    }
+
+    /// What the network learns from, in words: the common loss ([`loss`](super::loss)), or that and more.
+    pub fn losses(&self) -> String {
+        self.adversary().map_or("common".into(), |a| format!("common + {} × adversary", a.weight))
     }
 }
 

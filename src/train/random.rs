@@ -17,6 +17,8 @@ pub enum Purpose {
     Validation = 4,
     /// Crops of the validation slices.
     ValidationCrops = 5,
+    /// The adversary's first weights.
+    Adversary = 6,
 }
 
 /// A generator for `purpose` in an epoch (from 1) and step (from 0).

@@ -1,7 +1,8 @@
 //! A run from its first or from any later step to its end.
 
 use super::adam::Adam;
-use super::checkpoint::{self, CHECKPOINT_FILE, Checkpoint, Progress, exact_values};
+use super::adversarial::Adversary;
+use super::checkpoint::{self, CHECKPOINT_FILE, Checkpoint, Learners, Progress, exact_values};
 use super::error::TrainError;
 use super::event::{Event, Step};
 use super::log::{self, Epoch};
@@ -40,6 +41,7 @@ pub struct Run<'a> {
     network: Network,
     store: nn::VarStore,
     adam: Adam,
+    adversary: Option<Adversary>,
     progress: Progress,
 }
 
@@ -79,6 +81,22 @@ fn remove(path: &Path) -> Result<(), TrainError> {
     }
 }
 
+fn beginning(options: &TrainOptions, slices: &Slices) -> Progress {
+    Progress {
+        options: options.decisive(),
+        data_sha256: slices.sha256.clone(),
+        epoch: 1,
+        step: 0,
+        sums: Sums::default(),
+        seconds: 0.0,
+        adam_steps: 0,
+        adversary_steps: 0,
+        plateau: Plateau::new(options.adam.learning_rate),
+        log: Vec::new(),
+        stopped: false,
+    }
+}
+
 impl<'a> Run<'a> {
     /// A network with its first weights, or with those of `options.init`.
     pub fn new(options: &'a TrainOptions, slices: Slices<'a>) -> Result<Self, TrainError> {
@@ -95,21 +113,13 @@ impl<'a> Run<'a> {
         if options.precision == Precision::Bf16 {
             to_bfloat16(&store);
         }
+        seed_torch(&mut generator(options.seed, Purpose::Adversary, 0, 0));
+        let width = options.model.architecture.width();
+        let adversary = options.adversary().map(|strength| Adversary::new(width, strength, options.device));
         let mut rng = generator(options.seed, Purpose::Validation, 0, 0);
         let fixed = slices.validation.epoch(options.slices_per_epoch, &mut rng);
-        let progress = Progress {
-            options: options.decisive(),
-            data_sha256: slices.sha256.clone(),
-            epoch: 1,
-            step: 0,
-            sums: Sums::default(),
-            seconds: 0.0,
-            adam_steps: 0,
-            plateau: Plateau::new(options.adam.learning_rate),
-            log: Vec::new(),
-            stopped: false,
-        };
-        Ok(Self { options, slices, fixed, network, store, adam, progress })
+        let progress = beginning(options, &slices);
+        Ok(Self { options, slices, fixed, network, store, adam, adversary, progress })
     }
 
     /// Takes up a run where its checkpoint left it.
@@ -118,7 +128,8 @@ impl<'a> Run<'a> {
             let differences = vec!["the training and validation volumes have changed".to_owned()];
             return Err(TrainError::OtherRun { output: self.options.output.clone(), differences });
         }
-        checkpoint.restore(&self.store, &mut self.adam)?;
+        let (store, adam, adversary) = (&self.store, &mut self.adam, self.adversary.as_mut());
+        checkpoint.restore(&mut Learners { store, adam, adversary })?;
         self.progress = checkpoint.progress.clone();
         self.publish()
     }
@@ -163,16 +174,30 @@ impl<'a> Run<'a> {
         let mut rng = generator(options.seed, Purpose::Step, self.progress.epoch, self.progress.step);
         seed_torch(&mut rng);
         self.adam.zero_gradients();
+        let mut shown = Vec::new();
         for part in slices.chunks(options.batch.div_ceil(options.accumulate)) {
             let (ct, mask) = self.slices.train.batch(part, &mut rng);
             let (ct, mask) = options.augment.apply(&ct, &mask, &mut rng);
             let (logits, mask) = (self.forward(&ct, true), mask.to_device(options.device));
             let loss = loss::bce_dice(&logits, &mask);
             let value = self.finite(loss.double_value(&[]))?;
-            (loss * (part.len() as f64 / slices.len() as f64)).backward();
+            let whole = match &self.adversary {
+                Some(adversary) => {
+                    let probabilities = logits.to_kind(Kind::Float).sigmoid();
+                    shown.push((probabilities.detach(), mask.shallow_clone()));
+                    loss + adversary.against(&probabilities)
+                }
+                None => loss,
+            };
+            (whole * (part.len() as f64 / slices.len() as f64)).backward();
             self.progress.sums.add(value, &logits, &mask);
         }
-        Ok(self.adam.step()?)
+        self.adam.step()?;
+        if let Some(adversary) = &mut self.adversary {
+            let loss = adversary.discriminate(&shown)?;
+            self.finite(loss)?;
+        }
+        Ok(())
     }
 
     fn forward(&self, ct: &Tensor, train: bool) -> Tensor {
@@ -234,8 +259,9 @@ impl<'a> Run<'a> {
     }
 
     fn save(&mut self) -> Result<(), TrainError> {
-        self.progress.adam_steps = self.adam.steps;
-        checkpoint::save(&self.options.output, &self.progress, &self.store, &self.adam)
+        let (store, adam, adversary) = (&self.store, &mut self.adam, self.adversary.as_mut());
+        let learners = Learners { store, adam, adversary };
+        checkpoint::save(&self.options.output, &mut self.progress, &learners)
     }
 
     fn publish(&self) -> Result<(), TrainError> {

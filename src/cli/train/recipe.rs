@@ -1,7 +1,7 @@
 //! Flags about the optimisation; every default is the paper's where the paper states a value.
 
 use crate::train::augment::Augment;
-use crate::train::{AdamOptions, PlateauOptions};
+use crate::train::{AdamOptions, AdversaryOptions, PlateauOptions};
 use clap::Args;
 
 /// Adam and the learning rate.
@@ -44,6 +44,12 @@ pub struct Recipe {
     /// The learning rate falls no lower
     #[arg(long, default_value_t = 1e-6)]
     lowest_learning_rate: f64,
+    /// Weight of SpineGAN's adversary in its loss; 0: none
+    #[arg(long, value_name = "WEIGHT", default_value_t = 1.0)]
+    adversary_weight: f64,
+    /// Learning rate of that adversary's own Adam
+    #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
+    adversary_learning_rate: f64,
     /// Split, order, crops, augmentation and initial weights
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -68,7 +74,20 @@ impl Recipe {
             rates.iter().all(|r| r.is_finite() && *r > 0.0) && self.plateau_factor <= 1.0,
             "--learning-rate, --epsilon, --lowest-learning-rate and --plateau-factor must be above 0, the last at most 1"
         );
+        let weight = self.adversary_weight;
+        let rate = self.adversary_learning_rate;
+        anyhow::ensure!(
+            weight.is_finite() && weight >= 0.0 && rate.is_finite() && rate > 0.0,
+            "--adversary-weight must not be below 0, --adversary-learning-rate must be above 0"
+        );
         Ok(())
+    }
+
+    /// The adversary of a network that has one.
+    pub fn adversary(&self) -> AdversaryOptions {
+        let published = AdversaryOptions::default();
+        let adam = AdamOptions { learning_rate: self.adversary_learning_rate, ..published.adam };
+        AdversaryOptions { weight: self.adversary_weight, adam }
     }
 
     /// Adam's constants.

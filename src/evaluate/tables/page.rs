@@ -33,6 +33,8 @@ pub struct Line {
     pub iou_2class: Option<Estimate>,
     /// Pooled DSC of each seed alone.
     pub seeds: Vec<Option<f64>>,
+    /// Losses it learnt from.
+    pub losses: String,
     /// Trainable values.
     pub parameters: usize,
     /// Mean wall time of a training.
@@ -72,6 +74,7 @@ fn line(table: Table, budget: &Budget, row: &Row, outcomes: &[&Outcome]) -> Line
         iou: pooled(Overlap::iou),
         iou_2class: pooled(Overlap::iou_2class),
         seeds: outcomes.iter().map(|o| o.volumes.iter().map(|v| v.overlap).sum::<Overlap>().dsc()).collect(),
+        losses: outcomes.first().map_or_else(String::new, |o| o.losses.clone()),
         parameters: outcomes.first().map_or(0, |o| o.parameters),
         train_seconds: bootstrap::mean(outcomes.iter().map(|o| o.train_seconds)).unwrap_or(0.0),
         slug: Variant { table, row, seed: 0, budget }.slug(),
@@ -137,6 +140,7 @@ mod tests {
             seed,
             budget: *budget,
             architecture: row.architecture.clone(),
+            losses: format!("losses of {}", row.name),
             parameters: 12_345,
             epochs: 3,
             train_seconds: 10.0,
@@ -170,7 +174,12 @@ mod tests {
                     format!("| {:.2} | {:.2} |", row.paper_dsc, row.paper_iou),
                     format!("| {dsc:.2} ("),
                     format!("| {iou:.2} ("),
-                    format!("| {:.2}, {:.2} | 12345 | 10 |", 60.0 + n as f64, 70.0 + n as f64),
+                    format!(
+                        "| {:.2}, {:.2} | losses of {} | 12345 | 10 |",
+                        60.0 + n as f64,
+                        70.0 + n as f64,
+                        row.name
+                    ),
                 ] {
                     assert!(line.contains(&wanted), "{wanted}: {line}");
                 }

@@ -10,7 +10,7 @@ use crate::network::Architecture;
 use crate::overlay::Overlay;
 use crate::train::augment::Augment;
 use crate::train::dataset::DataOptions;
-use crate::train::{self, AdamOptions, PlateauOptions, Start, TrainOptions, dataset};
+use crate::train::{self, AdamOptions, AdversaryOptions, PlateauOptions, Start, TrainOptions, dataset};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ pub struct Outcome {
     pub budget: Budget,
     /// The network.
     pub architecture: Architecture,
+    /// Losses it learnt from ([`TrainOptions::losses`]).
+    pub losses: String,
     /// Trainable values.
     pub parameters: usize,
     /// Epochs until it stopped.
@@ -98,7 +100,8 @@ impl Variant<'_> {
     ) -> Result<Outcome, TablesError> {
         let folder = places.work.join(self.table.name()).join(self.slug());
         let started = Instant::now();
-        let epochs = self.train(&folder, places, device, on)?;
+        let options = self.options(&folder, places, device)?;
+        let epochs = train::run(&options, &mut |event| on(Progress::Train(event)))?;
         let train_seconds = started.elapsed().as_secs_f64();
         let started = Instant::now();
         let model = Model::load(&folder, device)?;
@@ -108,8 +111,9 @@ impl Variant<'_> {
             seed: self.seed,
             budget: *self.budget,
             architecture: self.row.architecture.clone(),
+            losses: options.losses(),
             parameters: model.parameters(),
-            epochs,
+            epochs: epochs.len(),
             train_seconds,
             evaluate_seconds: started.elapsed().as_secs_f64(),
             volumes,
@@ -124,14 +128,13 @@ impl Variant<'_> {
         places.kept.join(self.slug()).with_extension("json")
     }
 
-    fn train(
+    fn options(
         &self,
         folder: &Path,
         places: &Places,
         device: &DeviceChoice,
-        on: &mut dyn FnMut(Progress),
-    ) -> Result<usize, TablesError> {
-        let options = TrainOptions {
+    ) -> Result<TrainOptions, TablesError> {
+        Ok(TrainOptions {
             data: DataOptions { path: places.set.clone(), labels: Vec::new(), split: None },
             output: folder.to_owned(),
             // An outcome that counts is kept elsewhere: what lies here is of another budget or unfinished.
@@ -143,15 +146,14 @@ impl Variant<'_> {
             accumulate: 1,
             adam: AdamOptions::default(),
             plateau: PlateauOptions::default(),
+            adversary: AdversaryOptions::default(),
             slices_per_epoch: self.budget.slices_per_epoch,
             augment: Augment::default(),
             seed: self.seed,
             device: device.device()?,
             precision: Precision::Fp32,
             checkpoint_every: Duration::from_secs(3600),
-        };
-        let epochs = train::run(&options, &mut |event| on(Progress::Train(event)))?;
-        Ok(epochs.len())
+        })
     }
 
     fn measure(
