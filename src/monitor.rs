@@ -15,6 +15,8 @@ pub struct Cancelled;
 /// The steps of one request, in the order in which they happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
+    /// Pulling a series out of an archive; instances decode while others come.
+    Fetch,
     /// Parsing files or DICOM instances into a volume in HU.
     Decode,
     /// Orient, resample, window.
@@ -25,20 +27,21 @@ pub enum Stage {
     Postprocess,
     /// Writing the outputs that were asked for.
     Encode,
+    /// Putting the segmentation into the archive.
+    Store,
 }
 
 impl Stage {
-    /// All stages in order.
-    pub const ALL: [Self; 5] = [Self::Decode, Self::Preprocess, Self::Infer, Self::Postprocess, Self::Encode];
-
     /// Lower-case name, as logs and progress bars show it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Fetch => "fetch",
             Self::Decode => "decode",
             Self::Preprocess => "preprocess",
             Self::Infer => "infer",
             Self::Postprocess => "postprocess",
             Self::Encode => "encode",
+            Self::Store => "store",
         }
     }
 }

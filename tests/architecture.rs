@@ -18,6 +18,13 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("dicom_dictionary_std", &["dicom"], "DICOM parsing lives in dicom alone"),
     ("dicom_encoding", &["dicom"], "DICOM parsing lives in dicom alone"),
     ("dicom_transfer_syntax_registry", &["dicom"], "DICOM parsing lives in dicom alone"),
+    ("reqwest", &["dicom"], "archives are talked to in dicom::web alone"),
+    ("rustls", &["dicom"], "archives are talked to in dicom::web alone"),
+    ("rustls_platform_verifier", &["dicom"], "archives are talked to in dicom::web alone"),
+    ("url", &["dicom"], "archives are talked to in dicom::web alone"),
+    ("ipnet", &["dicom"], "archives are talked to in dicom::web alone"),
+    ("multer", &["dicom"], "archives are talked to in dicom::web alone"),
+    ("backon", &["dicom"], "archives are talked to in dicom::web alone"),
     ("itk_sys", &["itk"], "ITK is called through the safe wrapper alone"),
     ("tch", &["network", "infer", "train", "evaluate"], "tensors stay between network and infer"),
 ];
@@ -37,7 +44,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("infer", &["volume", "plane", "monitor", "network", "preprocess"]),
     ("pipeline", &["dicom", "preprocess", "infer", "postprocess", "overlay", "volume", "monitor", "itk"]),
     ("worker", &["pipeline", "monitor"]),
-    ("service", &["worker", "pipeline", "monitor", "volume", "postprocess", "itk"]),
+    ("service", &["worker", "pipeline", "monitor", "volume", "postprocess", "itk", "dicom"]),
     ("train", &["network", "preprocess", "itk", "infer", "volume", "plane", "monitor", "dicom"]),
     (
         "evaluate",
@@ -160,6 +167,17 @@ fn modules_import_only_what_lies_below_them() {
                 "{}: {module} may import {allowed:?}, not {other}",
                 file.display()
             );
+        }
+    }
+}
+
+/// The service hands requests on to archives; it reads and writes no DICOM itself.
+#[test]
+fn the_service_knows_of_dicom_only_its_archives() {
+    for (module, file, code) in modules().into_iter().filter(|(module, _, _)| module == "service") {
+        for (at, _) in code.match_indices("dicom::") {
+            let named = &code[at..];
+            assert!(named.starts_with("dicom::web"), "{}: {module} names {named:.40}", file.display());
         }
     }
 }

@@ -26,6 +26,7 @@ mod series;
 mod source;
 mod stack;
 mod survey;
+pub mod web;
 mod zip;
 
 pub use ct_writer::{SyntheticPatient, WriteError, write_ct_series};

@@ -20,6 +20,8 @@ pub enum ErrorKind {
     FailedPrecondition,
     /// Something that was named does not exist.
     NotFound,
+    /// What was named is not for this caller, or not for this server.
+    PermissionDenied,
     /// A limit of this server was reached.
     ResourceExhausted,
     /// The caller went away or changed its mind.

@@ -3,6 +3,7 @@
 mod encode;
 mod error;
 mod store;
+mod web_error;
 
 pub use encode::{Artifact, Output};
 pub use error::{ErrorKind, PipelineError};
