@@ -93,6 +93,30 @@ pub enum ConfigError {
 }
 
 impl ModelConfig {
+    /// A configuration for a network that is to be trained as the paper's was: sagittal tiles of
+    /// 256 × 256 at 0.8 mm. docs/training.md and the design give reasons for what the paper leaves open.
+    pub fn untrained(name: &str, architecture: Architecture) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: "0.1.0".into(),
+            description: "Trained by spinefx train".into(),
+            architecture,
+            plane: Plane::Sagittal,
+            spacing_mm: [0.8; 3],
+            tile_vox: [256; 2],
+            tile_overlap: 0.25,
+            batch: 1,
+            window_hu: [-200.0, 1300.0],
+            bone_hu: 200.0,
+            bone_margin_mm: 16.0,
+            spine_reach_mm: None,
+            slice_sigma_mm: 0.0,
+            threshold: 0.5,
+            minimum_component_mm3: 300.0,
+            precision: Precision::Fp32,
+        }
+    }
+
     /// How a CT is prepared for this model.
     pub fn recipe(&self) -> Recipe {
         Recipe {

@@ -1,6 +1,6 @@
 //! Flags that describe the model: the paper's, a config.json's, or single values over either.
 
-use crate::infer::{Architecture, ModelConfig, Precision};
+use crate::infer::{Architecture, ModelConfig};
 use crate::plane::Plane;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -54,7 +54,7 @@ impl Model {
                 let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
                 ModelConfig::from_json(&text)?
             }
-            None => paper()?,
+            None => ModelConfig::untrained("model", named("msff", None)?),
         };
         if self.config.is_none() || self.name.is_some() {
             config.name = self.name.clone().map_or_else(|| named_like(output), Ok)?;
@@ -93,29 +93,6 @@ impl Model {
         }
         Ok(())
     }
-}
-
-/// The paper's network at the values that docs/training.md gives reasons for.
-fn paper() -> anyhow::Result<ModelConfig> {
-    Ok(ModelConfig {
-        name: "model".into(),
-        version: "0.1.0".into(),
-        description: "Trained by spinefx train".into(),
-        architecture: named("msff", None)?,
-        plane: Plane::Sagittal,
-        spacing_mm: [0.8; 3],
-        tile_vox: [256; 2],
-        tile_overlap: 0.25,
-        batch: 1,
-        window_hu: [-200.0, 1300.0],
-        bone_hu: 200.0,
-        bone_margin_mm: 16.0,
-        spine_reach_mm: None,
-        slice_sigma_mm: 0.0,
-        threshold: 0.5,
-        minimum_component_mm3: 300.0,
-        precision: Precision::Fp32,
-    })
 }
 
 /// A network as published, or at another width.

@@ -1,8 +1,7 @@
 //! How much work a table may cost.
 
-use crate::infer::{ModelConfig, Precision};
+use crate::infer::ModelConfig;
 use crate::network::{Architecture, MsffConfig};
-use crate::plane::Plane;
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides what a variant learns from and for how long. All variants share it.
@@ -81,23 +80,13 @@ impl Budget {
     /// A variant's configuration: no region is dropped, as the paper names no such step.
     pub fn model(&self, name: &str, architecture: Architecture) -> ModelConfig {
         ModelConfig {
-            name: name.to_owned(),
             version: "0".into(),
             description: "A row of a comparison, trained on synthetic spines".into(),
-            architecture,
-            plane: Plane::Sagittal,
             spacing_mm: [self.spacing_mm; 3],
             tile_vox: [self.tile_vox; 2],
-            tile_overlap: 0.25,
             batch: self.batch,
-            window_hu: [-200.0, 1300.0],
-            bone_hu: 200.0,
-            bone_margin_mm: 16.0,
-            spine_reach_mm: None,
-            slice_sigma_mm: 0.0,
-            threshold: 0.5,
             minimum_component_mm3: 0.0,
-            precision: Precision::Fp32,
+            ..ModelConfig::untrained(name, architecture)
         }
     }
 }
