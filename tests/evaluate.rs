@@ -167,6 +167,67 @@ fn in_a_healthy_spine_everything_found_is_false() {
 }
 
 #[test]
+fn a_dicom_series_with_a_segmentation_is_measured_as_the_same_files_are() {
+    let dicom = at("dicom");
+    let phantom = ["phantom", "--seed", "31", "--count", "2", "--spacing", "4", "--prevalence", "1"];
+    spinefx(&[&phantom[..], &["--format", "dicom", "-o", &dicom]].concat());
+    let (_, by_index) = evaluate(&["--data", &dicom], "dicom-index");
+    std::fs::remove_file(Path::new(&dicom).join("index.csv")).unwrap();
+    let (_, by_layout) = evaluate(&["--data", &dicom], "dicom-layout");
+    std::fs::write(folder().join("two.json"), r#"{"test": ["phantom-31-0", "phantom-31-1"]}"#).unwrap();
+    let (_, files) = evaluate(&["--data", &at("set"), "--split", &at("two.json")], "two-files");
+    let of = |out: &Path| -> Vec<Value> {
+        let metrics = json(&out.join("metrics.json"));
+        let volumes = metrics["volumes"].as_array().unwrap().iter();
+        volumes.flat_map(|v| [v["id"].clone(), v["overlap"].clone()]).collect()
+    };
+    let files = of(&files);
+    assert!(files[1]["truth"].as_u64().unwrap() > 0 && files[1]["found"].as_u64().unwrap() > 0, "{files:?}");
+    assert_eq!(of(&by_index), files);
+    assert_eq!(of(&by_layout), files);
+}
+
+#[test]
+fn volumes_of_a_patient_are_drawn_together() {
+    let grouped = |name: &str, patient: fn(usize) -> usize| {
+        let line = |n| {
+            format!("{n},set/phantom-31-{n}/ct.nii.gz,set/phantom-31-{n}/fracture.nii.gz,p{}\n", patient(n))
+        };
+        let lines: String = (0..4).map(line).collect();
+        std::fs::write(folder().join(name), format!("id,ct,mask,patient\n{lines}")).unwrap();
+        let (_, out) = evaluate(&["--data", &at(name)], &format!("{name}-out"));
+        json(&out.join("metrics.json"))
+    };
+    let each = grouped("each.csv", |n| n);
+    let pairs = grouped("pairs.csv", |n| n / 2);
+    let one = grouped("one.csv", |_| 0);
+    assert_eq!([&each, &pairs, &one].map(|m| m["patients"].as_u64().unwrap()), [4, 2, 1]);
+    let figure = |metrics: &Value| metrics["pooled_dsc"].clone();
+    assert!(
+        figure(&each)["value"] == figure(&one)["value"] && figure(&one)["value"] == figure(&pairs)["value"]
+    );
+    assert!(figure(&one)["interval"].is_null() && figure(&each)["interval"] != figure(&pairs)["interval"]);
+    // Of two patients a draw has the first alone, the second alone, or both: nothing lies beyond.
+    let ends: Vec<f64> = [[0, 1], [2, 3]]
+        .map(|pair| {
+            let sum = |key: &str| {
+                pair.map(|n| pairs["volumes"][n]["overlap"][key].as_f64().unwrap()).iter().sum::<f64>()
+            };
+            2.0 * sum("both") / (sum("found") + sum("truth"))
+        })
+        .to_vec();
+    let interval: Vec<f64> = serde_json::from_value(figure(&pairs)["interval"].clone()).unwrap();
+    let wanted = [ends[0].min(ends[1]), ends[0].max(ends[1])];
+    assert!(wanted.iter().zip(&interval).all(|(a, b)| (a - b).abs() < 1e-12), "{wanted:?} {interval:?}");
+}
+
+#[test]
+fn label_says_what_is_a_fracture() {
+    let (_, out) = evaluate(&["--data", &at("set"), "--label", "2,3"], "other-labels");
+    assert_eq!(json(&out.join("metrics.json"))["fractured"], 0);
+}
+
+#[test]
 fn mistakes_are_named() {
     let wrong = |args: &[&str]| {
         let out = Command::new(env!("CARGO_BIN_EXE_spinefx"))

@@ -46,7 +46,7 @@ fn pairs_are_found_by_layout_in_every_format() {
     assert_eq!(ids[3..], several);
     assert!(entries[3..].iter().all(|e| e.patient == "several"));
     for entry in &entries {
-        let pair = dataset::read(entry, &[]).unwrap();
+        let pair = dataset::read(&entry.ct, &entry.mask, &[]).unwrap();
         assert_eq!(pair.mask.voxels(), mask(true).voxels(), "{}", entry.id);
         assert_eq!(pair.ct_hu.voxels(), ct(true).voxels(), "{}", entry.id);
     }

@@ -9,7 +9,7 @@ use crate::infer::{CONFIG_FILE, Model};
 use crate::monitor::Monitor;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Compare a model's masks with the truth of a set, volume by volume, on the CT's own grid.
 ///
@@ -33,8 +33,11 @@ pub struct Evaluate {
     /// .zip, or an image file
     #[arg(long, value_name = "PATH")]
     data: PathBuf,
+    /// Labels (or segment numbers) that mean fracture [default: 1, and nothing but 0 and 1 is accepted]
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    label: Vec<i16>,
     /// The spines of --data have no fracture: every voxel found is false, and masks are not looked at
-    #[arg(long, conflicts_with_all = ["test_part_of", "split"])]
+    #[arg(long, conflicts_with_all = ["test_part_of", "split", "label"])]
     healthy: bool,
     /// Only the test part of the split that `train --seed SEED` made of the same folder
     #[arg(long, value_name = "SEED", conflicts_with = "split")]
@@ -124,7 +127,11 @@ fn cases(args: &Evaluate) -> Result<Vec<Case>, EvaluateError> {
         (None, Some(seed)) => Part::TestOf(seed),
         (None, None) => Part::All,
     };
-    case::of_set(Path::new(&args.data), &part)
+    let mut cases = case::of_set(&args.data, &part)?;
+    for case in &mut cases {
+        case.labels.clone_from(&args.label);
+    }
+    Ok(cases)
 }
 
 impl PartName {

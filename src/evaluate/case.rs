@@ -1,9 +1,8 @@
 //! What is evaluated: a CT, its truth, and what else lies beside it.
 
-use crate::dicom::{self, ReadOptions};
-use crate::itk::{self, FileFormat, Interpolation};
+use crate::itk::{self, Interpolation};
 use crate::monitor::Monitor;
-use crate::train::dataset::{self, Entry, MAXIMUM_VOXELS};
+use crate::train::dataset::{self, Entry, MAXIMUM_VOXELS, Pair};
 use crate::train::phantom::Truth;
 use crate::volume::{Grid, Volume};
 use std::path::{Path, PathBuf};
@@ -18,19 +17,25 @@ const TRUTH_FILE: &str = "truth.json";
 /// One CT with its truth, on disk.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// Patient.
+    /// Name of the pair.
     pub id: String,
+    /// Whom it shows; the id when nobody said.
+    pub patient: String,
     /// Kinds of fracture, `wedge;linear`; empty for none or unknown.
     pub kinds: String,
     /// Image file or DICOM folder.
     pub ct: PathBuf,
-    /// Fracture mask on the CT's grid; `None`: the spine is healthy, and every voxel found is false.
+    /// Fracture mask on the CT's grid, a file or a DICOM SEG; `None`: the spine is healthy, and every
+    /// voxel found is false.
     pub mask: Option<PathBuf>,
+    /// Labels or segments of the mask that mean fracture. Empty: 1, and nothing but 0 and 1 is accepted.
+    pub labels: Vec<i16>,
 }
 
 impl From<Entry> for Case {
     fn from(entry: Entry) -> Self {
-        Self { id: entry.id, kinds: entry.kinds, ct: entry.ct, mask: Some(entry.mask) }
+        let Entry { id, patient, ct, mask, kinds } = entry;
+        Self { id, patient, kinds, ct, mask: Some(mask), labels: Vec::new() }
     }
 }
 
@@ -98,27 +103,21 @@ pub fn healthy(path: &Path) -> Result<Vec<Case>, EvaluateError> {
             .collect());
     }
     let id = path.file_name().map_or_else(|| "ct".into(), |name| name.to_string_lossy().into_owned());
-    Ok(vec![Case { id, kinds: String::new(), ct: path.to_owned(), mask: None }])
+    let (patient, ct) = (id.clone(), path.to_owned());
+    Ok(vec![Case { id, patient, kinds: String::new(), ct, mask: None, labels: Vec::new() }])
 }
 
 impl Case {
-    /// Reads everything of it.
+    /// Reads everything of it; CT and mask as training reads them.
     pub fn load(&self, monitor: &Monitor) -> Result<Loaded, EvaluateError> {
-        let ct_hu = if FileFormat::from_path(&self.ct).is_some() {
-            itk::read_volume(&self.ct, MAXIMUM_VOXELS)?
+        let unusable = |problem| EvaluateError::Pair { id: self.id.clone(), problem };
+        let Pair { ct_hu, mask: truth } = if let Some(mask) = &self.mask {
+            dataset::read(&self.ct, mask, &self.labels).map_err(unusable)?
         } else {
-            dicom::read_path(&self.ct, ReadOptions::default(), monitor)
-                .map_err(|source| EvaluateError::Dicom { id: self.id.clone(), source })?
-                .volume
+            let ct_hu = dataset::read_ct(&self.ct, None).map_err(unusable)?;
+            let mask = Volume::filled(ct_hu.grid().clone(), 0);
+            Pair { ct_hu, mask }
         };
-        let truth = match &self.mask {
-            Some(mask) => itk::read_mask(mask, MAXIMUM_VOXELS)?,
-            None => Volume::filled(ct_hu.grid().clone(), 0),
-        };
-        if !ct_hu.grid().same_place(truth.grid(), 0.01) {
-            let (ct, mask) = (ct_hu.grid().size(), truth.grid().size());
-            return Err(EvaluateError::OtherGrid { id: self.id.clone(), ct, mask });
-        }
         let vertebrae = self.vertebrae(ct_hu.grid(), monitor)?;
         let places = if self.mask.is_some() { self.places()? } else { None };
         Ok(Loaded { ct_hu, truth, vertebrae, places })

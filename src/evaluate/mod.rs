@@ -23,12 +23,12 @@ pub use overlap::Overlap;
 pub use score::VolumeScore;
 pub use summary::Report;
 
-use crate::dicom::ReadError;
 use crate::infer::Model;
 use crate::itk::ItkError;
 use crate::monitor::Monitor;
 use crate::overlay::{Overlay, OverlayError};
 use crate::pipeline::PipelineError;
+use crate::train::Problem;
 use crate::train::dataset::DatasetError;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -70,23 +70,13 @@ pub enum EvaluateError {
     /// A file could not be read.
     #[error(transparent)]
     Itk(#[from] ItkError),
-    /// A DICOM series could not be read.
-    #[error("{id}: {source}")]
-    Dicom {
-        /// Patient.
+    /// CT or mask cannot be used.
+    #[error("{id}: {problem}")]
+    Pair {
+        /// Name of the pair.
         id: String,
-        /// What is wrong with it.
-        source: ReadError,
-    },
-    /// The mask lies elsewhere than its CT.
-    #[error("{id}: the mask's grid ({mask:?}) is not the CT's ({ct:?}); resample it onto the CT")]
-    OtherGrid {
-        /// Patient.
-        id: String,
-        /// Voxels of the CT.
-        ct: [usize; 3],
-        /// Voxels of the mask.
-        mask: [usize; 3],
+        /// Why not.
+        problem: Problem,
     },
     /// The truth beside a CT is no truth.
     #[error("{path}: {reason}")]

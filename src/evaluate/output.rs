@@ -22,6 +22,7 @@ pub struct Output {
 #[derive(Serialize)]
 struct VolumeLine<'a> {
     id: &'a str,
+    patient: &'a str,
     kinds: &'a str,
     truth_voxels: u64,
     found_voxels: u64,
@@ -121,6 +122,7 @@ fn failed(path: &Path, reason: impl Display) -> EvaluateError {
 fn volume_line(v: &VolumeScore) -> VolumeLine<'_> {
     VolumeLine {
         id: &v.id,
+        patient: &v.patient,
         kinds: &v.kinds,
         truth_voxels: v.overlap.truth,
         found_voxels: v.overlap.found,

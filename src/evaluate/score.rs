@@ -20,8 +20,10 @@ use std::time::Instant;
 /// One volume's figures, on the CT's own grid.
 #[derive(Debug, Clone, Serialize)]
 pub struct VolumeScore {
-    /// Patient.
+    /// Name of the pair.
     pub id: String,
+    /// Whom it shows.
+    pub patient: String,
     /// Kinds of fracture in it, as the set says; empty for a healthy spine.
     pub kinds: String,
     /// Voxels of mask and truth.
@@ -102,6 +104,7 @@ pub fn score(
     let kinds = Kinds { listed: &case.kinds, truth: places.as_ref() };
     let score = VolumeScore {
         id: case.id.clone(),
+        patient: case.patient.clone(),
         kinds: case.kinds.clone(),
         overlap,
         voxel_mm3: truth.grid().voxel_mm3(),

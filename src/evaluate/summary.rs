@@ -231,7 +231,7 @@ fn patients(volumes: &[VolumeScore]) -> Vec<Patient<'_>> {
     let mut groups: Vec<Patient> = Vec::new();
     let mut place = BTreeMap::new();
     for volume in volumes {
-        let at = *place.entry(&volume.id).or_insert_with(|| {
+        let at = *place.entry(&volume.patient).or_insert_with(|| {
             groups.push(Vec::new());
             groups.len() - 1
         });

@@ -11,8 +11,8 @@ use crate::volume::Volume;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 use serde::Deserialize;
+use std::error::Error;
 use std::path::{Path, PathBuf};
-use thiserror::Error;
 
 /// Largest training CT: 1024 × 1024 × 2048 voxels.
 pub const MAXIMUM_VOXELS: u64 = 1 << 31;
@@ -71,7 +71,7 @@ pub struct Pair {
 }
 
 /// Why a set could not be read.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum DatasetError {
     /// The index is missing or no CSV.
     #[error("{path}: {source}")]
@@ -127,24 +127,21 @@ pub fn split(path: &Path, seed: u64) -> Result<Split, DatasetError> {
     super::split::draw(&index(path)?, seed)
 }
 
-/// Reads CT and mask, and refuses what would only teach nonsense.
-pub fn read(entry: &Entry, labels: &[i16]) -> Result<Pair, Problem> {
-    if let Some(missing) = [&entry.ct, &entry.mask].into_iter().find(|path| !path.exists()) {
-        return Err(Problem::Missing { path: missing.clone() });
+/// Reads CT and mask, and refuses what would only teach nonsense. `labels` are those of
+/// [`DataOptions::labels`].
+pub fn read(ct: &Path, mask: &Path, labels: &[i16]) -> Result<Pair, Problem> {
+    if let Some(missing) = [ct, mask].into_iter().find(|path| !path.exists()) {
+        return Err(Problem::Missing { path: missing.to_owned() });
     }
-    let seg = match FileFormat::from_path(&entry.mask) {
+    let told = |e: &dyn Error| Problem::told(mask, e);
+    let seg = match FileFormat::from_path(mask) {
         Some(_) => None,
-        None => Some(
-            Segmentation::open(&entry.mask, &Limits::default())
-                .map_err(|e| Problem::told(&entry.mask, &e))?,
-        ),
+        None => Some(Segmentation::open(mask, &Limits::default()).map_err(|e| told(&e))?),
     };
-    let ct_hu = read_ct(entry, seg.as_ref())?;
+    let ct_hu = read_ct(ct, seg.as_ref().and_then(Segmentation::referenced_series_uid))?;
     let found = match &seg {
-        Some(seg) => seg.on_grid(ct_hu.grid(), labels).map_err(|e| Problem::told(&entry.mask, &e))?,
-        None => {
-            itk::read_labelmap(&entry.mask, MAXIMUM_VOXELS).map_err(|e| Problem::told(&entry.mask, &e))?
-        }
+        Some(seg) => seg.on_grid(ct_hu.grid(), labels).map_err(|e| told(&e))?,
+        None => itk::read_labelmap(mask, MAXIMUM_VOXELS).map_err(|e| told(&e))?,
     };
     if !ct_hu.grid().same_place(found.grid(), SAME_PLACE_MM) {
         return Err(Problem::other_grid(ct_hu.grid(), found.grid()));
@@ -153,15 +150,14 @@ pub fn read(entry: &Entry, labels: &[i16]) -> Result<Pair, Problem> {
     Ok(Pair { ct_hu, mask })
 }
 
-/// A segmentation says which series it belongs to; otherwise the largest CT series is taken.
-fn read_ct(entry: &Entry, seg: Option<&Segmentation>) -> Result<Volume<i16>, Problem> {
-    let ct_hu = if FileFormat::from_path(&entry.ct).is_some() && entry.ct.is_file() {
-        itk::read_volume(&entry.ct, MAXIMUM_VOXELS).map_err(|e| Problem::told(&entry.ct, &e))?
+/// Reads a CT in HU: an image file, or the DICOM series of this UID, the largest one when absent.
+pub fn read_ct(ct: &Path, series_uid: Option<String>) -> Result<Volume<i16>, Problem> {
+    let ct_hu = if FileFormat::from_path(ct).is_some() && ct.is_file() {
+        itk::read_volume(ct, MAXIMUM_VOXELS).map_err(|e| Problem::told(ct, &e))?
     } else {
-        let series_uid = seg.and_then(Segmentation::referenced_series_uid);
         let options = ReadOptions { series_uid, ..ReadOptions::default() };
-        let series = dicom::read_path(&entry.ct, options, &Monitor::default());
-        series.map_err(|e| Problem::told(&entry.ct, &e))?.volume
+        let series = dicom::read_path(ct, options, &Monitor::default());
+        series.map_err(|e| Problem::told(ct, &e))?.volume
     };
     let (low, high) = ct_hu.voxels().iter().fold((i16::MAX, i16::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
     // Fat alone is −100 HU: a CT without a negative voxel was shifted or rescaled by whoever wrote it.

@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
     /// The prepared pair, or `None` for one of the test part or with a problem.
     fn take(&mut self, entry: &Entry, part: usize) -> Option<Patient> {
         self.done += 1;
-        let pair = match dataset::read(entry, &self.options.labels) {
+        let pair = match dataset::read(&entry.ct, &entry.mask, &self.options.labels) {
             Ok(pair) => pair,
             Err(problem) => {
                 self.problems.0.push((entry.id.clone(), problem));
