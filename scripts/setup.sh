@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh          what `make demo` needs: compilers, ITK, libtorch, Rust
 #   scripts/setup.sh --test   also what `make test` needs: the judges (dciodvfy, SimpleITK, highdicom,
-#                             grpcurl, buf)
+#                             grpcurl, buf) and an archive (Orthanc)
 #
 # Everything but Debian's packages (and Rust, where there is none) goes into this folder: .venv and .tools.
 set -euo pipefail
@@ -25,7 +25,7 @@ esac
 
 packages=(build-essential cmake pkg-config libinsighttoolkit5-dev protobuf-compiler
           python3 python3-venv ca-certificates curl xz-utils)
-$tests && packages+=(dicom3tools unzip)
+$tests && packages+=(dicom3tools unzip orthanc orthanc-dicomweb)
 $tests && ! command -v npm >/dev/null && packages+=(nodejs npm)
 
 missing=()

@@ -134,13 +134,44 @@ fn a_mask_on_another_grid_is_refused() {
     assert!(matches!(refused, Err(SegError::OtherGrid { .. })));
 }
 
+/// Series and SOP Instance UID of an object.
+fn uids(segmentation: &[u8]) -> [String; 2] {
+    let file = dicom_object::from_reader(segmentation).unwrap();
+    ["SeriesInstanceUID", "SOPInstanceUID"]
+        .map(|name| file.element_by_name(name).unwrap().to_str().unwrap().into_owned())
+}
+
 #[test]
-fn every_result_is_a_series_of_its_own() {
+fn the_uids_follow_from_series_mask_and_algorithm() {
     let Some(folder) = common::data("S08_derived_lidc") else { return };
     let series = read(&folder.join("base.zip"), false);
+    let write = |series: &Series, mask: &Volume<u8>, algorithm: &Algorithm| {
+        uids(&write_segmentation(mask, &series.source, algorithm).unwrap())
+    };
     let mask = random_mask(series.volume.grid());
-    let write = || write_segmentation(&mask, &series.source, &algorithm()).unwrap();
-    let (a, b) = (write(), write());
-    assert_eq!(a.len(), b.len());
-    assert_ne!(a, b);
+    let twos = Volume::new(mask.grid().clone(), mask.voxels().iter().map(|v| 2 * v).collect()).unwrap();
+    let first = write(&series, &mask, &algorithm());
+    assert_eq!(first, write(&read(&folder.join("base.zip"), false), &mask, &algorithm()));
+    assert_eq!(first, write(&series, &twos, &algorithm()), "any value but 0 is 1");
+
+    let mut moved = mask.voxels().to_vec();
+    moved[0] ^= 1;
+    let moved = Volume::new(mask.grid().clone(), moved).unwrap();
+    let other = |change: fn(&mut Algorithm)| {
+        let mut other = algorithm();
+        change(&mut other);
+        other
+    };
+    let others = [
+        write(&series, &moved, &algorithm()),
+        write(&series, &mask, &other(|a| a.name.push('2'))),
+        write(&series, &mask, &other(|a| a.version.push('2'))),
+        write(&series, &mask, &other(|a| a.weights_sha256.push('2'))),
+        write(&read(&folder.join("signed_slope_half.zip"), false), &mask, &algorithm()),
+    ];
+    let mut all: Vec<String> = others.into_iter().flatten().chain(first).collect();
+    let count = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), count, "every other result has a series and an instance of its own");
 }

@@ -2,12 +2,14 @@
 //! one segment, what OHIF, 3D Slicer, highdicom and archives read.
 
 use super::codes;
-use super::elements::{DataSet, as_file, fresh_uid, sequence, short, text};
+use super::elements::{DataSet, as_file, sequence, short, text};
 use super::seg_frames::{SEGMENT, dimensions, frame_groups, on_source_planes, pack, shared_groups};
+use super::seg_uids::Uids;
 use super::source::SourceSeries;
 use crate::volume::Volume;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
-use dicom_dictionary_std::{tags, uids};
+use dicom_dictionary_std::tags;
+use dicom_dictionary_std::uids::SEGMENTATION_STORAGE;
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
@@ -63,8 +65,9 @@ const MAX_BITS: usize = 8 * (u32::MAX as usize - 1);
 /// Display colour, a red: L* = 53, a* = 70, b* = 50, scaled as PS3.3 C.10.7.1.1 says.
 const RED_CIELAB: [u16; 3] = [34_734, 50_886, 45_746];
 
-/// Writes a Part 10 file with the mask's planes that hold a voxel. Each call makes a series of its own,
-/// since viewers show the last instance of a series only. An empty mask gives one empty frame.
+/// Writes a Part 10 file with the mask's planes that hold a voxel, in a series of its own, since viewers
+/// show the last instance of a series only. The UIDs follow from series, mask and algorithm, so that the
+/// same result never lies twice in an archive. An empty mask gives one empty frame.
 ///
 /// * `mask`: 0 or 1 (anything else counts as 1) on the grid of [`super::Series::volume`]. When that was
 ///   resampled, the nearest mask voxel is taken at every pixel of the source's planes.
@@ -84,11 +87,12 @@ pub fn write_segmentation(
     }
     let (date, time) = now_utc();
     let mut to = source.identity.clone();
-    general(&mut to, source, [&date, &time]);
+    let uids = Uids::of(mask, source, algorithm);
+    general(&mut to, source, &uids, [&date, &time]);
     equipment(&mut to, algorithm);
     pixels(&mut to, source.size, frames.len());
     sequence(&mut to, tags::SEGMENT_SEQUENCE, vec![segment(algorithm)]);
-    dimensions(&mut to, &fresh_uid());
+    dimensions(&mut to, &uids.dimensions);
     sequence(&mut to, tags::REFERENCED_SERIES_SEQUENCE, vec![referenced_series(source)]);
     sequence(&mut to, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared_groups(source)]);
     let groups = frames.iter().zip(1..).map(|(frame, rank)| frame_groups(frame, rank)).collect();
@@ -107,13 +111,13 @@ fn encode(data_set: DataSet) -> Result<Vec<u8>, SegError> {
 }
 
 /// SOP Common, General Study and Series, Segmentation Series, Frame of Reference and General Image.
-fn general(to: &mut DataSet, source: &SourceSeries, [date, time]: [&str; 2]) {
+fn general(to: &mut DataSet, source: &SourceSeries, uids: &Uids, [date, time]: [&str; 2]) {
     // Text was decoded when it was read; UTF-8 writes whatever it was.
     text(to, tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192");
-    text(to, tags::SOP_CLASS_UID, VR::UI, uids::SEGMENTATION_STORAGE);
-    text(to, tags::SOP_INSTANCE_UID, VR::UI, &fresh_uid());
+    text(to, tags::SOP_CLASS_UID, VR::UI, SEGMENTATION_STORAGE);
+    text(to, tags::SOP_INSTANCE_UID, VR::UI, &uids.instance);
     text(to, tags::STUDY_INSTANCE_UID, VR::UI, &source.study_instance_uid);
-    text(to, tags::SERIES_INSTANCE_UID, VR::UI, &fresh_uid());
+    text(to, tags::SERIES_INSTANCE_UID, VR::UI, &uids.series);
     text(to, tags::FRAME_OF_REFERENCE_UID, VR::UI, &source.frame_of_reference_uid);
     if to.get(tags::POSITION_REFERENCE_INDICATOR).is_none() {
         text(to, tags::POSITION_REFERENCE_INDICATOR, VR::LO, "");

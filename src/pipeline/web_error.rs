@@ -59,6 +59,7 @@ fn kind_and_reason(e: &WebError) -> (ErrorKind, &'static str) {
         WebError::Http { .. } if e.is_transient() => (Unavailable, "ARCHIVE_HTTP"),
         WebError::Http { .. } => (FailedPrecondition, "ARCHIVE_HTTP"),
         WebError::Unreachable { .. } => (Unavailable, "ARCHIVE_UNREACHABLE"),
+        WebError::Tls { .. } => (FailedPrecondition, "ARCHIVE_TLS"),
         WebError::Malformed { .. } => (FailedPrecondition, "ARCHIVE_MALFORMED"),
         WebError::Limit { .. } => (ResourceExhausted, "ARCHIVE_LIMIT"),
         WebError::StoreRefused { .. } => (FailedPrecondition, "ARCHIVE_STORE_REFUSED"),

@@ -104,6 +104,12 @@ pub enum WebError {
         /// What happened.
         reason: String,
     },
+    /// TLS failed: most often nobody who is trusted vouches for the archive's certificate.
+    #[error("no secure connection to the archive: {reason}; a private authority goes into `ca_file`")]
+    Tls {
+        /// What is wrong.
+        reason: String,
+    },
     /// An answer that is not what PS3.18 says.
     #[error("the archive's answer to {what} is malformed: {reason}")]
     Malformed {

@@ -9,6 +9,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER
 use reqwest::{Method, Response, StatusCode};
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 use url::Url;
 
@@ -133,7 +134,7 @@ fn retry_after(answer: &Response) -> Option<Duration> {
     value.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// What the client says, without the address: the root cause, or our own judgement of an address.
+/// What the client says, without the address: our own judgement of an address, or the root cause.
 pub(super) fn failure(what: &'static str, error: reqwest::Error) -> WebError {
     let error = error.without_url();
     let mut cause: &dyn Error = &error;
@@ -141,9 +142,20 @@ pub(super) fn failure(what: &'static str, error: reqwest::Error) -> WebError {
         if let Some(judged) = cause.downcast_ref::<WebError>() {
             return judged.clone();
         }
-        match cause.source() {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return WebError::Tls { reason: tls.to_string() };
+        }
+        match deeper(cause) {
             Some(deeper) => cause = deeper,
             None => return WebError::unreachable(what, cause.to_string()),
         }
+    }
+}
+
+/// What an error was made of. `source` of an error of input and output passes over what it wraps.
+fn deeper<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
     }
 }

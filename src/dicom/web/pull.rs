@@ -52,7 +52,8 @@ impl Archive {
         let total = Total::new(options.limits.max_file_bytes, options.limits.max_total_bytes);
         let options = ReadOptions { series_uid: Some(series.series_uid.clone()), ..options };
         let (to, from) = mpsc::channel(WAITING);
-        let decoder = decode(SeriesReader::new(options), from, uids.len(), monitor.clone());
+        let stop = StopOnDrop::beside(monitor);
+        let decoder = decode(SeriesReader::new(options), from, uids.len(), stop.0.clone());
         let fetched = self.fetch(series, uids, &total, to, monitor).await;
         match fetched {
             // The decoder went away before the last file: it knows why.
@@ -100,6 +101,25 @@ impl Archive {
             monitor.step(Stage::Fetch, done, count).map_err(|cancelled| Some(cancelled.into()))?;
         }
         Ok(())
+    }
+}
+
+/// Cancels the decoder, and nothing else of the caller's, when nobody waits for the series any more.
+struct StopOnDrop(Monitor);
+
+impl StopOnDrop {
+    fn beside(monitor: &Monitor) -> Self {
+        let to = monitor.clone();
+        // What a step returns is the caller's cancellation, which `pull` watches by itself.
+        Self(Monitor::new(move |step| {
+            let _ = to.step(step.stage, step.done, step.total);
+        }))
+    }
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 

@@ -5,10 +5,8 @@ use url::{Host, Url};
 /// Parses a root as WHATWG says, so that every spelling of an address becomes one, and refuses what no
 /// root needs but a trick might. The answer's path ends with `/`.
 pub(super) fn parse(root: &str) -> Result<Url, &'static str> {
-    if !root.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
-        return Err(
-            "has other characters than visible ASCII (write a foreign name as xn--…), or a backslash",
-        );
+    if !root.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\%".contains(&byte)) {
+        return Err("holds a backslash, a percent sign or what is not visible ASCII (write xn--… names)");
     }
     if root.contains(['?', '#']) {
         return Err("has a query or a fragment");
@@ -105,6 +103,7 @@ mod tests {
             "https://pacs.example\\@evil.example",
             "https://pacs.example /",
             "https://pacs。example",
+            "https://pacs%2eexample",
             "https://pacs.example/a%2f..%2fb",
             "https://pacs.example/a/..;/b",
             "https://pacs.example//a",
