@@ -4,6 +4,7 @@
 //! walked first: the lengths of all values must add up to no more than the file has, and sequences must
 //! not nest deeper than any real object does.
 
+use super::attributes::text;
 use super::elements::DataSet;
 use dicom_core::Tag;
 use dicom_core::header::Header;
@@ -57,8 +58,8 @@ impl Refusal {
 pub(super) fn parse(bytes: &[u8], max_bytes: u64) -> Result<Parsed, Refusal> {
     let has_magic = bytes.get(PREAMBLE_BYTES..PREAMBLE_BYTES + MAGIC.len()) == Some(MAGIC);
     let start = if has_magic { PREAMBLE_BYTES + MAGIC.len() } else { 0 };
-    let (named, start) = meta(bytes, start)?;
-    let rest = &bytes[start..];
+    let Meta { syntax: named, end, .. } = meta(bytes, start)?;
+    let rest = &bytes[end..];
     if !has_magic && named.is_none() && !starts_like_a_data_set(rest) {
         return Err(Refusal::NotDicom);
     }
@@ -73,11 +74,31 @@ pub(super) fn parse(bytes: &[u8], max_bytes: u64) -> Result<Parsed, Refusal> {
     Ok(Parsed { data_set, syntax })
 }
 
-/// Transfer Syntax UID of the meta group (always Explicit VR Little Endian, PS3.10 7.1) if it has one,
-/// and where the data set starts.
-fn meta(bytes: &[u8], mut at: usize) -> Result<(Option<String>, usize), Refusal> {
-    let mut uid = None;
-    while bytes.get(at..at + 2) == Some(&[2, 0]) {
+/// SOP Instance UID: that of the meta group, or of the data set where the file has none.
+pub(super) fn sop_instance_uid(bytes: &[u8], max_bytes: u64) -> Option<String> {
+    let has_magic = bytes.get(PREAMBLE_BYTES..PREAMBLE_BYTES + MAGIC.len()) == Some(MAGIC);
+    let start = if has_magic { PREAMBLE_BYTES + MAGIC.len() } else { 0 };
+    if let Ok(Meta { instance: Some(uid), .. }) = meta(bytes, start) {
+        return Some(uid);
+    }
+    let parsed = parse(bytes, max_bytes).ok()?;
+    text(&parsed.data_set, tags::SOP_INSTANCE_UID)
+}
+
+/// What the meta group says, and where it ends.
+struct Meta {
+    /// Transfer Syntax UID (0002,0010).
+    syntax: Option<String>,
+    /// Media Storage SOP Instance UID (0002,0003).
+    instance: Option<String>,
+    end: usize,
+}
+
+/// Reads the meta group, which is always Explicit VR Little Endian (PS3.10 7.1).
+fn meta(bytes: &[u8], start: usize) -> Result<Meta, Refusal> {
+    let mut found = Meta { syntax: None, instance: None, end: start };
+    while bytes.get(found.end..found.end + 2) == Some(&[2, 0]) {
+        let at = found.end;
         let cut = || Refusal::corrupt("the file ends inside its meta information");
         let head = bytes.get(at..at + 8).ok_or_else(cut)?;
         let (value, length) = if matches!(&head[4..6], b"OB" | b"OW" | b"UN" | b"SQ" | b"UT") {
@@ -86,14 +107,17 @@ fn meta(bytes: &[u8], mut at: usize) -> Result<(Option<String>, usize), Refusal>
         } else {
             (at + 8, usize::from(u16::from_le_bytes([head[6], head[7]])))
         };
-        let value = bytes.get(value..).and_then(|rest| rest.get(..length)).ok_or_else(cut)?;
-        if head[2..4] == [0x10, 0] {
-            let text = String::from_utf8_lossy(value);
-            uid = Some(text.trim_matches(['\0', ' ']).to_owned()).filter(|uid| !uid.is_empty());
-        }
-        at = value.as_ptr() as usize - bytes.as_ptr() as usize + length;
+        found.end = value + length;
+        let value = bytes.get(value..found.end).ok_or_else(cut)?;
+        let uid = match head[2..4] {
+            [0x10, 0] => &mut found.syntax,
+            [0x03, 0] => &mut found.instance,
+            _ => continue,
+        };
+        let text = String::from_utf8_lossy(value);
+        *uid = Some(text.trim_matches(['\0', ' ']).to_owned()).filter(|uid| !uid.is_empty());
     }
-    Ok((uid, at))
+    Ok(found)
 }
 
 /// Whether bytes without any header begin with an element of group 0008, little or big endian.
@@ -180,7 +204,8 @@ pub(super) struct Head {
 /// Reads no further than the Series Instance UID; `None` when that lies beyond `bytes` or there is none.
 pub(super) fn head(bytes: &[u8]) -> Option<Head> {
     let has_magic = bytes.get(PREAMBLE_BYTES..PREAMBLE_BYTES + MAGIC.len()) == Some(MAGIC);
-    let (named, start) = meta(bytes, if has_magic { PREAMBLE_BYTES + MAGIC.len() } else { 0 }).ok()?;
+    let Meta { syntax: named, end: start, .. } =
+        meta(bytes, if has_magic { PREAMBLE_BYTES + MAGIC.len() } else { 0 }).ok()?;
     let rest = &bytes[start..];
     if !has_magic && named.is_none() && !starts_like_a_data_set(rest) {
         return None;

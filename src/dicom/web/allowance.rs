@@ -18,6 +18,11 @@ impl Total {
         Self { taken: Arc::default(), limit, each }
     }
 
+    /// Most bytes of one answer.
+    pub fn each(&self) -> u64 {
+        self.each
+    }
+
     /// For one answer.
     pub fn allowance(&self) -> Allowance {
         Allowance { total: self.clone(), taken: 0, kept: false }

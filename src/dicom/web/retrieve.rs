@@ -6,6 +6,7 @@ use super::body::{pieces, whole};
 use super::error::WebError;
 use super::exchange::{Ask, retried, success};
 use super::uid::SeriesRef;
+use crate::dicom::part10;
 use mime::Mime;
 use multer::{Constraints, Multipart, SizeLimit};
 use reqwest::Response;
@@ -15,9 +16,6 @@ const WHAT: &str = "an instance";
 
 /// Any transfer syntax: what is compressed stays compressed on its way.
 const ACCEPT: &str = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
-
-/// Meta information (PS3.10 7.1) begins behind the preamble.
-const PREAMBLE_BYTES: usize = 128;
 
 impl Archive {
     /// The Part 10 file of an instance, which is the one asked for.
@@ -30,20 +28,21 @@ impl Archive {
         let SeriesRef { study_uid, series_uid } = series;
         let url = self.below(&["studies", study_uid, "series", series_uid, "instances", sop_instance_uid]);
         let ask = Ask { what: WHAT, url, accept: ACCEPT, body: None };
-        let part10 = retried(|| async {
+        let file = retried(|| async {
             let answer = success(WHAT, self.ask(&ask).await?)?;
             let mut allowance = total.allowance();
-            let part10 = part10_of(answer, &mut allowance).await?;
+            let file = part10_of(answer, &mut allowance).await?;
             allowance.keep();
-            Ok(part10)
+            Ok(file)
         })
         .await
         .map_err(|error| gone(error, sop_instance_uid))?;
-        let found = sop_instance_uid_of(&part10).unwrap_or_else(|| "no DICOM file".to_owned());
+        let found =
+            part10::sop_instance_uid(&file, total.each()).unwrap_or_else(|| "no DICOM file".to_owned());
         if found != sop_instance_uid {
             return Err(WebError::WrongInstance { asked: sop_instance_uid.to_owned(), found });
         }
-        Ok(part10)
+        Ok(file)
     }
 }
 
@@ -97,10 +96,4 @@ fn of_multipart(error: multer::Error) -> WebError {
         | multer::Error::IncompleteStream => WebError::unreachable(WHAT, "the answer was cut off"),
         error => WebError::malformed(WHAT, error.to_string()),
     }
-}
-
-/// Media Storage SOP Instance UID (0002,0003).
-pub(super) fn sop_instance_uid_of(part10: &[u8]) -> Option<String> {
-    let meta = dicom_object::FileMetaTable::from_reader(part10.get(PREAMBLE_BYTES..)?).ok()?;
-    Some(meta.media_storage_sop_instance_uid().trim_end_matches(['\0', ' ']).to_owned())
 }

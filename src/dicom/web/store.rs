@@ -7,7 +7,7 @@ use super::error::WebError;
 use super::exchange::{Ask, retried, success};
 use super::json::{self, DataSet};
 use super::uid::check;
-use crate::dicom::part10;
+use crate::dicom::{Limits, part10};
 use bytes::Bytes;
 use dicom_dictionary_std::tags;
 use reqwest::Response;
@@ -103,7 +103,7 @@ async fn outcome(answer: Response, sop_instance_uid: &str) -> Result<Option<Stri
 /// Series and SOP Instance UID of a file that is about to be sent.
 fn uids_of(file: &[u8]) -> Result<(String, String), WebError> {
     let broken = || WebError::malformed(WHAT, "what is to be stored is no DICOM file");
-    let parsed = part10::parse(file, file.len() as u64).map_err(|_| broken())?;
+    let parsed = part10::parse(file, Limits::default().max_file_bytes).map_err(|_| broken())?;
     let uid = |tag| {
         let text = parsed.data_set.get(tag)?.to_str().ok()?;
         Some(text.trim_end_matches(['\0', ' ']).to_owned())
