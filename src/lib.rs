@@ -25,4 +25,5 @@ pub mod preprocess;
 pub mod service;
 pub mod train;
 pub mod volume;
+pub mod watch;
 pub mod worker;

@@ -245,8 +245,7 @@ impl Worker {
         self.shared.state().draining
     }
 
-    /// Cancels all jobs, then ends the threads and waits for them. Blocks for as long as an engine takes
-    /// to notice.
+    /// Cancels all jobs, ends the threads and waits: for as long as an engine takes to notice.
     pub fn stop(&self) {
         self.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
@@ -306,7 +305,7 @@ impl Ticket {
         drop(state);
         drop(rejected);
         shared.wake.notify_one();
-        Pending { id, shared, monitor, answer: receiver }
+        Pending { id, shared, monitor, answer: receiver.into() }
     }
 }
 
@@ -321,7 +320,8 @@ pub struct Pending {
     id: u64,
     shared: Arc<Shared>,
     monitor: Monitor,
-    answer: oneshot::Receiver<Result<Segmentation, PipelineError>>,
+    /// Behind a lock, so that the place can be asked for while it is awaited.
+    answer: tokio::sync::Mutex<oneshot::Receiver<Result<Segmentation, PipelineError>>>,
 }
 
 impl Pending {
@@ -333,9 +333,9 @@ impl Pending {
     }
 
     /// Waits for the answer. Safe to drop and call again.
-    pub async fn answer(&mut self) -> Result<Segmentation, PipelineError> {
+    pub async fn answer(&self) -> Result<Segmentation, PipelineError> {
         let gone = |_| PipelineError::new(ErrorKind::Unavailable, "DRAINING", Refused::Draining);
-        (&mut self.answer).await.map_err(gone)?
+        (&mut *self.answer.lock().await).await.map_err(gone)?
     }
 }
 

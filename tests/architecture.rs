@@ -10,6 +10,8 @@ const CRATES: &[(&str, &[&str], &str)] = &[
     ("tonic_health", &["service"], "transport lives in service alone"),
     ("tonic_reflection", &["service"], "transport lives in service alone"),
     ("tonic_types", &["service"], "transport lives in service alone"),
+    ("tonic_web", &["service"], "transport lives in service alone"),
+    ("tower_http", &["service"], "transport lives in service alone"),
     ("prost", &["service"], "transport lives in service alone"),
     ("prost_types", &["service"], "transport lives in service alone"),
     ("dicom_core", &["dicom"], "DICOM parsing lives in dicom alone"),
@@ -45,6 +47,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("pipeline", &["dicom", "preprocess", "infer", "postprocess", "overlay", "volume", "monitor", "itk"]),
     ("worker", &["pipeline", "monitor"]),
     ("service", &["worker", "pipeline", "monitor", "volume", "postprocess", "itk", "dicom"]),
+    ("watch", &["worker", "pipeline", "monitor", "dicom"]),
     ("train", &["network", "preprocess", "itk", "infer", "volume", "plane", "monitor", "dicom"]),
     (
         "evaluate",
@@ -66,6 +69,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "service",
+            "watch",
             "worker",
             "pipeline",
             "train",

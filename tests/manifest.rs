@@ -4,8 +4,9 @@ mod fake;
 
 use fake::{Running, config, model};
 use serde_json::Value;
+use spinefx::dicom::web::ArchiveSettings;
 use spinefx::service::manifest::{PLUGIN_JSON, embedded};
-use spinefx::service::{pb, sha256_hex};
+use spinefx::service::{ServeConfig, pb, sha256_hex};
 use spinefx::worker::ModelInfo;
 use std::path::{Path, PathBuf};
 
@@ -65,11 +66,12 @@ fn info(model: &pb::Model) -> ModelInfo {
     }
 }
 
-/// A server with the default settings and the very models says what the file says, field by field.
+/// A server with the default limits, an archive and the very models says what the file says, field by field.
 #[tokio::test]
 async fn get_manifest_says_what_plugin_json_says() {
     let models = embedded().unwrap().models.iter().map(info).collect();
-    let server = Running::with_models(config(), models).await;
+    let archive = ArchiveSettings { root: "http://localhost/dicom-web".into(), ..Default::default() };
+    let server = Running::with_models(ServeConfig { archives: vec![archive], ..config() }, models).await;
     let answer = server.client().await.get_manifest(pb::GetManifestRequest {}).await.unwrap().into_inner();
     let said = serde_json::to_value(answer.manifest.unwrap()).unwrap();
     let (said, file) = (said.as_object().unwrap().clone(), plugin().as_object().unwrap().clone());
@@ -88,6 +90,8 @@ async fn other_weights_do_not_borrow_the_figures() {
     let server = Running::with_models(limited, vec![model(&name)]).await;
     let answer = server.client().await.get_manifest(pb::GetManifestRequest {}).await.unwrap().into_inner();
     let manifest = answer.manifest.unwrap();
+    let payloads = manifest.input.unwrap().payloads;
+    assert!(!payloads.contains(&"dicomweb".into()), "without an archive: {payloads:?}");
     assert_eq!(manifest.limits.unwrap().voxels, 1234, "limits are the server's own");
     assert_eq!(manifest.models[0].weights_sha256, model("any").weights_sha256);
     assert_eq!(manifest.models[0].training_data, "");

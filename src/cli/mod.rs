@@ -3,14 +3,17 @@
 mod compute;
 mod evaluate;
 mod graft;
+mod log;
 mod models;
 mod phantom;
 mod reproduce;
 mod segment;
 mod serve;
 mod show;
+mod stop;
 mod train;
 mod truth;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -27,6 +30,8 @@ pub struct Cli {
 enum Command {
     /// Answer segmentation requests over gRPC
     Serve(serve::Serve),
+    /// Follow an archive and segment every new CT
+    Watch(watch::WatchCommand),
     /// Segment one CT and write mask, DICOM SEG, findings and pictures
     Segment(segment::Segment),
     /// Train a model on pairs of CT and mask
@@ -67,6 +72,7 @@ pub fn run() -> ExitCode {
     };
     let result = match cli.command {
         Command::Serve(command) => return serve::run(&command),
+        Command::Watch(command) => watch::run(&command),
         Command::Segment(command) => segment::run(&command),
         Command::Train(command) => train::run(&command),
         Command::Evaluate(command) => evaluate::run(&command),

@@ -3,13 +3,10 @@
 use super::{EXIT_USAGE, sentence};
 use crate::infer::DeviceChoice;
 use crate::pipeline::Store;
-use crate::service::config::LogFormat;
 use crate::service::{self, ServeArgs, ServeConfig, ServeError};
 use anyhow::Context;
 use clap::Args;
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Answer segmentation requests over gRPC.
 ///
@@ -25,7 +22,7 @@ pub struct Serve {
 /// Serves until SIGTERM or Ctrl-C.
 pub fn run(args: &Serve) -> ExitCode {
     let prepared = ServeConfig::load(&args.settings).map_err(anyhow::Error::from).and_then(|config| {
-        start_log(&config)?;
+        super::log::start(&config.log, config.log_format)?;
         let place = config.device.parse().context("device")?;
         Ok((config, DeviceChoice { place, ..DeviceChoice::default() }))
     });
@@ -36,7 +33,7 @@ pub fn run(args: &Serve) -> ExitCode {
     match serve(config, device) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            let usage = matches!(e.downcast_ref(), Some(ServeError::Config(_)));
+            let usage = matches!(e.downcast_ref(), Some(ServeError::Config(_) | ServeError::Archives(_)));
             failed(&e, if usage { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE })
         }
     }
@@ -50,26 +47,9 @@ fn failed(e: &anyhow::Error, code: ExitCode) -> ExitCode {
 fn serve(config: ServeConfig, device: DeviceChoice) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let stop = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        };
+        let stop = super::stop::signals()?;
         let models = config.models.clone();
         let load = move |_worker| Ok(Store::open(models.as_deref(), &device)?);
         Ok(service::serve(config, load, stop).await?)
     })
-}
-
-/// Logs to standard error, so that standard output stays free for answers.
-fn start_log(config: &ServeConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log).with_context(|| format!("log is {:?}", config.log))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Text => log.with_ansi(false).init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
 }

@@ -30,6 +30,11 @@ pub enum Output {
     FindingsJson,
 }
 
+impl Output {
+    /// Media type of [`Output::DicomSeg`].
+    pub const DICOM: &str = "application/dicom";
+}
+
 /// An encoded output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
@@ -119,7 +124,7 @@ fn segmentation(made: &Made) -> Result<Artifact, SegError> {
         weights_sha256: made.model.weights_sha256().to_owned(),
     };
     let bytes = dicom::write_segmentation(made.mask, source, &algorithm)?;
-    Ok(Artifact::new("mask.seg.dcm", "application/dicom", bytes))
+    Ok(Artifact::new("mask.seg.dcm", Output::DICOM, bytes))
 }
 
 fn findings_file(made: &Made, notes: &[String]) -> Artifact {

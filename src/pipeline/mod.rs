@@ -54,6 +54,10 @@ pub struct Options {
     pub outputs: BTreeSet<Output>,
     /// Largest volume accepted, in voxels.
     pub maximum_voxels: Option<u64>,
+    /// Most bytes of all DICOM instances that are read for it.
+    pub maximum_bytes: Option<u64>,
+    /// Most DICOM instances.
+    pub maximum_instances: Option<u64>,
 }
 
 /// The answer.
@@ -167,7 +171,11 @@ impl Options {
             resample_uneven: self.resample_uneven,
             ..ReadOptions::default()
         };
-        read.limits.max_voxels = read.limits.max_voxels.min(self.voxel_limit());
+        let limits = &mut read.limits;
+        limits.max_voxels = limits.max_voxels.min(self.voxel_limit());
+        limits.max_total_bytes = limits.max_total_bytes.min(self.maximum_bytes.unwrap_or(u64::MAX));
+        let instances = self.maximum_instances.map_or(usize::MAX, |most| most as usize);
+        limits.max_files = limits.max_files.min(instances);
         read
     }
 }

@@ -1,6 +1,7 @@
 //! The flags of `spinefx serve`.
 
 use super::config::LogFormat;
+use crate::dicom::web::{ArchiveSettings, IpNet};
 use clap::Args;
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -86,6 +87,25 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", env = "SPINEFX_TOKEN_FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
+    /// DICOMweb service that series may be fetched from and masks stored to, such as
+    /// http://localhost:8042/dicom-web; repeat it for more. Those with a password or a certificate of their
+    /// own are described in the --config file. Without any, the server talks to no archive
+    #[arg(long = "archive", value_name = "URL", env = "SPINEFX_ARCHIVE", value_delimiter = ',')]
+    #[serde(skip)]
+    pub archive: Vec<String>,
+    /// Private addresses that the names in --archive may stand for, such as 10.20.0.0/16; repeat it for more
+    #[arg(
+        long = "archive-network",
+        value_name = "CIDR",
+        env = "SPINEFX_ARCHIVE_NETWORK",
+        value_delimiter = ','
+    )]
+    #[serde(skip)]
+    pub archive_network: Vec<IpNet>,
+    /// Web pages that may call from another origin, such as https://viewer.example, or *; repeat it for more
+    #[arg(long = "cors-origin", value_name = "ORIGIN", env = "SPINEFX_CORS_ORIGIN", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cors_origins: Vec<String>,
     /// Whether grpcurl and others may ask for the protocol [default: true]
     #[arg(long, value_name = "BOOL", env = "SPINEFX_REFLECTION")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,4 +118,16 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FORMAT", env = "SPINEFX_LOG_FORMAT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_format: Option<LogFormat>,
+}
+
+impl ServeArgs {
+    /// The archives given by flags.
+    pub(super) fn archives(&self) -> impl Iterator<Item = ArchiveSettings> {
+        let networks = &self.archive_network;
+        self.archive.iter().map(|root| ArchiveSettings {
+            root: root.clone(),
+            networks: networks.clone(),
+            ..ArchiveSettings::default()
+        })
+    }
 }

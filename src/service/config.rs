@@ -2,6 +2,7 @@
 //! bound.
 
 use super::args::ServeArgs;
+use crate::dicom::web::ArchiveSettings;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,10 @@ pub struct ServeConfig {
     pub tls_client_ca: Option<PathBuf>,
     /// File with the bearer token that clients must send.
     pub token_file: Option<PathBuf>,
+    /// The DICOMweb archives that the server may talk to, and no others.
+    pub archives: Vec<ArchiveSettings>,
+    /// Origins of web pages that may call: `https://viewer.example`, or `*`.
+    pub cors_origins: Vec<String>,
     /// Server reflection, v1 and v1alpha.
     pub reflection: bool,
     /// EnvFilter.
@@ -106,6 +111,8 @@ impl Default for ServeConfig {
             tls_key: None,
             tls_client_ca: None,
             token_file: None,
+            archives: Vec::new(),
+            cors_origins: Vec::new(),
             reflection: true,
             log: "info".into(),
             log_format: LogFormat::Text,
@@ -155,6 +162,12 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// A web page's origin is not written as browsers write it.
+    #[error("cors_origins: {found:?} is no origin; write scheme://host or scheme://host:port, or *")]
+    Origin {
+        /// As configured.
+        found: String,
+    },
     /// The certificate and its key are not good.
     #[error("TLS: {reason}")]
     Tls {
@@ -179,7 +192,8 @@ impl ServeConfig {
             figment = figment.merge(Toml::file_exact(path));
         }
         let merged = figment.merge(Serialized::defaults(args)).extract::<Self>();
-        let config = merged.map_err(|e| ConfigError::Parse(Box::new(e)))?;
+        let mut config = merged.map_err(|e| ConfigError::Parse(Box::new(e)))?;
+        config.archives.extend(args.archives());
         config.check()?;
         Ok(config)
     }

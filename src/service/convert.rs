@@ -8,6 +8,7 @@ use crate::pipeline::{Options, Output};
 use crate::postprocess::Finding;
 use crate::volume::{Grid, GridError};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Enum values of the protocol beside ours.
 const OUTPUTS: [(pb::OutputKind, Output); 7] = [
@@ -25,12 +26,14 @@ const FORMATS: [(pb::FileFormat, FileFormat); 4] = [
     (pb::FileFormat::Nrrd, FileFormat::Nrrd),
     (pb::FileFormat::MetaImage, FileFormat::MetaImage),
 ];
-const STAGES: [(pb::Stage, Stage); 5] = [
+const STAGES: [(pb::Stage, Stage); 7] = [
+    (pb::Stage::Fetch, Stage::Fetch),
     (pb::Stage::Decode, Stage::Decode),
     (pb::Stage::Preprocess, Stage::Preprocess),
     (pb::Stage::Infer, Stage::Infer),
     (pb::Stage::Postprocess, Stage::Postprocess),
     (pb::Stage::Encode, Stage::Encode),
+    (pb::Stage::Store, Stage::Store),
 ];
 
 /// A field's value is not allowed.
@@ -96,10 +99,7 @@ pub(super) fn options(message: &pb::SegmentOptions, voxels: u64) -> Result<Optio
     if uid.len() > 64 || uid.bytes().any(|b| !(b.is_ascii_digit() || b == b'.')) {
         return Err(field("header.options.series_uid", uid, "a UID has at most 64 digits and dots"));
     }
-    let mut outputs = message.outputs.iter().map(|o| output(*o)).collect::<Result<BTreeSet<_>, _>>()?;
-    if outputs.is_empty() {
-        outputs.insert(Output::Labelmap);
-    }
+    let outputs = message.outputs.iter().map(|o| output(*o)).collect::<Result<BTreeSet<_>, _>>()?;
     Ok(Options {
         threshold: message.threshold.map(|t| t as f32),
         minimum_component_mm3: message.minimum_component_mm3,
@@ -159,6 +159,15 @@ pub(super) fn stage_message(stage: Stage) -> pb::Stage {
 /// The stage of a message; none for those that only a server knows.
 pub(super) fn stage(value: i32) -> Option<Stage> {
     STAGES.iter().find(|(message, _)| *message as i32 == value).map(|(_, ours)| *ours)
+}
+
+/// Wall times as a message.
+pub(super) fn timings(timings: &[(Stage, Duration)]) -> Vec<pb::StageTiming> {
+    let message = |(stage, took): &(Stage, Duration)| pb::StageTiming {
+        stage: stage_message(*stage) as i32,
+        seconds: took.as_secs_f64(),
+    };
+    timings.iter().map(message).collect()
 }
 
 /// A step forward as an event.

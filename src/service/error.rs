@@ -14,6 +14,12 @@ pub enum RequestError {
     /// A second header, or a message of neither kind.
     #[error("after the header only chunks may follow")]
     NoChunk,
+    /// The series is not named.
+    #[error("the request names no series: source must be set")]
+    NoSource,
+    /// There is a mask, but no DICOM SEG to store; the notes of the result say why.
+    #[error("no DICOM SEG could be made of the mask, so nothing was stored; the result's notes say why")]
+    NoSeg,
     /// None of the payloads is set.
     #[error("the header names no payload: raw, dicom or file must be set")]
     NoPayload,
@@ -145,4 +151,16 @@ pub enum RequestError {
     /// The pipeline failed.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
+}
+
+impl RequestError {
+    /// The same for a request whose fields do not stand in a header.
+    pub(super) fn outside_header(self) -> Self {
+        match self {
+            Self::Field { field, found, expected } => {
+                Self::Field { field: field.strip_prefix("header.").unwrap_or(field), found, expected }
+            }
+            other => other,
+        }
+    }
 }

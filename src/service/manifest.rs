@@ -1,5 +1,5 @@
-//! What the plugin says of itself: `plugin-manifest/plugin.json`, read once, with the limits and models of
-//! the running server put in.
+//! What the plugin says of itself: `plugin-manifest/plugin.json`, read once, with the limits, models and
+//! payloads of the running server put in.
 
 use super::config::ServeConfig;
 use super::pb;
@@ -18,6 +18,9 @@ pub fn embedded() -> Result<pb::Manifest, serde_json::Error> {
 pub fn of_server(config: &ServeConfig, models: &[ModelInfo]) -> Result<pb::Manifest, serde_json::Error> {
     let mut manifest = embedded()?;
     manifest.limits = Some(limits(config));
+    if config.archives.is_empty() {
+        manifest.input.iter_mut().for_each(|input| input.payloads.retain(|payload| payload != "dicomweb"));
+    }
     let known = std::mem::take(&mut manifest.models);
     manifest.models = models.iter().enumerate().map(|(n, info)| model(info, n == 0, &known)).collect();
     Ok(manifest)

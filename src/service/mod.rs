@@ -1,10 +1,12 @@
 //! The segmentation-plugin protocol over gRPC: the only place that knows of transport.
 //!
-//! [`server`] binds and stops, `segplugin` has the RPCs, `session` the course of one SegmentVolume,
-//! `upload` what the client sends, [`convert`] messages ↔ domain types, `error` and `status` what goes
+//! [`server`] binds and stops, `segplugin` has the RPCs, `volume` and `series` the course of those that
+//! segment, `call` what these have in common, `session` what all share, `web` what browsers need, `upload`
+//! what the client sends, [`convert`] messages ↔ domain types, `error` and `status` what goes
 //! wrong, [`config`] the settings and [`ServeArgs`] their flags, [`manifest`] what the plugin says of itself, [`client`] the other side.
 
 mod args;
+mod call;
 pub mod client;
 pub mod config;
 pub mod convert;
@@ -13,11 +15,14 @@ mod header;
 pub mod manifest;
 mod outputs;
 mod segplugin;
+mod series;
 pub mod server;
 mod session;
 mod status;
 mod tls;
 mod upload;
+mod volume;
+mod web;
 
 pub use args::ServeArgs;
 pub use config::{ConfigError, ServeConfig};

@@ -1,11 +1,15 @@
 //! The RPCs of `segplugin.v1.SegmentationPluginService`.
 
+use super::call::{Call, Event};
 use super::pb;
 use super::pb::segmentation_plugin_service_server::SegmentationPluginService;
-use super::session::{Session, Shared};
+use super::series::SegmentSeries;
+use super::session::Shared;
+use super::volume::SegmentVolume;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
@@ -38,20 +42,45 @@ impl SegmentationPluginService for SegPlugin {
 
     type SegmentVolumeStream = ReceiverStream<Result<pb::SegmentVolumeResponse, Status>>;
 
+    type SegmentSeriesStream = ReceiverStream<Result<pb::SegmentSeriesResponse, Status>>;
+
     /// Answers at once with a stream of events; the work goes on beside it.
     async fn segment_volume(
         &self,
         request: Request<Streaming<pb::SegmentVolumeRequest>>,
     ) -> Result<Response<Self::SegmentVolumeStream>, Status> {
-        let longest = Duration::from_secs(self.shared.config.deadline_s.into());
-        let deadline = grpc_timeout(request.metadata()).map_or(longest, |asked| asked.min(longest));
-        let (events, stream) = mpsc::channel(EVENTS);
-        let session = Session { shared: self.shared.clone(), stream: request.into_inner(), events, deadline };
-        let empty = tracing::field::Empty;
-        let span = tracing::info_span!("segment", request_id = empty, model = empty, payload = empty);
-        tokio::spawn(session.run().instrument(span));
-        Ok(Response::new(ReceiverStream::new(stream)))
+        let (call, events) = self.call(request.metadata());
+        let volume = SegmentVolume { call, stream: request.into_inner() };
+        tokio::spawn(volume.run().instrument(span()));
+        Ok(Response::new(events))
     }
+
+    /// The same, with a series that the server fetches itself.
+    async fn segment_series(
+        &self,
+        request: Request<pb::SegmentSeriesRequest>,
+    ) -> Result<Response<Self::SegmentSeriesStream>, Status> {
+        let (call, events) = self.call(request.metadata());
+        let series = SegmentSeries { call, request: request.into_inner() };
+        tokio::spawn(series.run().instrument(span()));
+        Ok(Response::new(events))
+    }
+}
+
+impl SegPlugin {
+    /// A call that begins now, and the stream of its events.
+    fn call<M: From<Event>>(&self, metadata: &MetadataMap) -> (Call<M>, ReceiverStream<Result<M, Status>>) {
+        let longest = Duration::from_secs(self.shared.config.deadline_s.into());
+        let deadline = grpc_timeout(metadata).map_or(longest, |asked| asked.min(longest));
+        let (events, stream) = mpsc::channel(EVENTS);
+        let call = Call { shared: self.shared.clone(), events, deadline, started: Instant::now() };
+        (call, ReceiverStream::new(stream))
+    }
+}
+
+fn span() -> tracing::Span {
+    let empty = tracing::field::Empty;
+    tracing::info_span!("segment", request_id = empty, model = empty, payload = empty)
 }
 
 /// The client's deadline. tonic honours it only until the first answer, which here comes at once.

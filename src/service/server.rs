@@ -5,7 +5,9 @@ use super::pb::segmentation_plugin_service_server::{SERVICE_NAME, SegmentationPl
 use super::segplugin::SegPlugin;
 use super::session::{Sessions, Shared};
 use super::tls::{self, Auth};
+use super::web::{self, WebLayers};
 use super::{manifest, pb};
+use crate::dicom::web::{Archives, ArchivesError};
 use crate::worker::{Engine, StartError, Worker};
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,10 +20,11 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tonic::codec::CompressionEncoding;
 use tonic::service::interceptor::InterceptedService;
+use tonic::transport::ServerTlsConfig;
 use tonic::transport::server::{Router, TcpIncoming};
-use tonic::transport::{Server as Transport, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tower_http::cors::CorsLayer;
 
 /// How often a silent connection is asked whether its client still lives, and how long it may take to
 /// answer.
@@ -42,6 +45,9 @@ pub enum ServeError {
     /// The settings are no good.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The archives that may be talked to are not well described.
+    #[error(transparent)]
+    Archives(#[from] ArchivesError),
     /// The models could not be loaded.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -75,6 +81,7 @@ pub struct Server {
     manifest: pb::Manifest,
     tls: Option<ServerTlsConfig>,
     auth: Auth,
+    cors: CorsLayer,
 }
 
 /// Serves until `shutdown` is ready, then drains. `make` builds an engine on each worker thread.
@@ -100,6 +107,8 @@ impl Server {
         if token.is_some() && tls.is_none() && !config.listen.ip().is_loopback() {
             tracing::warn!("the token travels in plain text: set tls_cert and tls_key");
         }
+        let archives = Archives::new(&config.archives)?;
+        let cors = web::cors(&config.cors_origins)?;
         let (workers, queue_length) = (config.workers as usize, config.queue_length as usize);
         let starting = tokio::task::spawn_blocking(move || Worker::start(workers, queue_length, make));
         let worker = starting.await.map_err(|_| ServeError::Task)??;
@@ -108,8 +117,8 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await.map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
         let auth = Auth::new(token.as_ref());
-        let shared = Arc::new(Shared { config, worker, sessions: Sessions::default() });
-        Ok(Self { listener, address, shared, manifest, tls, auth })
+        let shared = Arc::new(Shared { config, worker, archives, sessions: Sessions::default() });
+        Ok(Self { listener, address, shared, manifest, tls, auth, cors })
     }
 
     /// Where it listens.
@@ -123,7 +132,7 @@ impl Server {
         let (reporter, health) = tonic_health::server::health_reporter();
         report(&reporter, ServingStatus::Serving).await;
         let shared = self.shared.clone();
-        let router = self.router(Transport::builder())?.add_service(health);
+        let router = self.router()?.add_service(health);
         let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
         let (stop, stopped) = oneshot::channel::<()>();
         let until = async {
@@ -153,8 +162,8 @@ impl Server {
         Ok(())
     }
 
-    fn router(&self, transport: Transport) -> Result<Router, ServeError> {
-        let mut transport = transport
+    fn router(&self) -> Result<Router<WebLayers>, ServeError> {
+        let mut transport = web::transport(self.cors.clone())
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .initial_stream_window_size(STREAM_WINDOW)

@@ -89,6 +89,7 @@ fn facts(error: &RequestError) -> Facts {
         E::NoHeader => bad("HEADER_MISSING", "header", vec![]),
         E::NoChunk => bad("CHUNK_MISSING", "chunk", vec![]),
         E::NoPayload => bad("PAYLOAD_MISSING", "header.payload", vec![]),
+        E::NoSource => bad("SOURCE_MISSING", "source", vec![]),
         E::Malformed { reason } => bad("MESSAGE_MALFORMED", "message", vec![("reason", reason.clone())]),
         E::Field { field, found, expected } => {
             let metadata = [("field", *field), ("found", found), ("expected", *expected)];
@@ -171,6 +172,7 @@ fn refusal(error: &RequestError) -> Facts {
             (Code::DeadlineExceeded, "DEADLINE", vec![("deadline_s", format!("{deadline_s:.3}"))])
         }
         E::Cancelled => (Code::Cancelled, "CANCELLED", vec![]),
+        E::NoSeg => (Code::FailedPrecondition, "NO_SEG", vec![]),
         E::Unauthenticated => (Code::Unauthenticated, "TOKEN", vec![]),
         _ => (Code::Internal, "INTERNAL", vec![]),
     };

@@ -1,6 +1,7 @@
 //! A real server on a free port with an engine that needs no weights.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+use spinefx::dicom::{Algorithm, write_segmentation};
 use spinefx::monitor::{Monitor, Stage};
 use spinefx::pipeline::{Artifact, Input, Options, Output, PipelineError, Segmentation};
 use spinefx::service::client;
@@ -54,8 +55,7 @@ fn volume(input: Input) -> Volume<i16> {
         Input::Voxels(volume) => return volume,
         Input::File { bytes, .. } => bytes.into_iter().map(i16::from).collect(),
         Input::Instances(all) => all.into_iter().flat_map(|(_, bytes)| bytes).map(i16::from).collect(),
-        #[allow(unreachable_patterns, reason = "other inputs do not come over gRPC")]
-        Input::Series(_) => unreachable!(),
+        Input::Series(series) => return series.volume,
     };
     Volume::new(Grid::axis_aligned([row.len(), 1, 1], [1.0; 3], [0.0; 3]).unwrap(), row).unwrap()
 }
@@ -82,25 +82,30 @@ impl Engine for Fake {
             })?;
         }
         assert!(model != "panic", "as asked");
+        let source = if let Input::Series(series) = &input { Some(series.source.clone()) } else { None };
         let mask = volume(input).map(|hu| u8::from(*hu > 200));
         let mut artifacts = Vec::new();
         for output in &options.outputs {
-            let (name, bytes) = match output {
-                Output::Labelmap => ("mask.raw", mask.voxels().to_vec()),
+            let (name, media_type, bytes) = match (output, &source) {
+                (Output::Labelmap, _) => ("mask.raw", "application/octet-stream", mask.voxels().to_vec()),
+                (Output::DicomSeg, Some(source)) => {
+                    let seg = write_segmentation(&mask, source, &algorithm()).unwrap();
+                    ("mask.seg.dcm", Output::DICOM, seg)
+                }
                 other => panic!("not made here: {other:?}"),
             };
-            artifacts.push(Artifact {
-                name: name.into(),
-                media_type: "application/octet-stream".into(),
-                bytes,
-            });
+            artifacts.push(Artifact { name: name.into(), media_type: media_type.into(), bytes });
         }
         let timings =
             vec![(Stage::Decode, Duration::from_millis(1)), (Stage::Infer, Duration::from_millis(2))];
         let notes = vec![format!("threshold {:?}", options.threshold)];
         let findings = vec![finding()];
-        Ok(Segmentation { mask, findings, probabilities: None, source: None, artifacts, timings, notes })
+        Ok(Segmentation { mask, findings, probabilities: None, source, artifacts, timings, notes })
     }
+}
+
+fn algorithm() -> Algorithm {
+    Algorithm { name: "fake".into(), version: "1.2.3".into(), weights_sha256: "ab".repeat(32) }
 }
 
 pub fn finding() -> spinefx::postprocess::Finding {

@@ -25,6 +25,8 @@ mod uid;
 
 pub use archives::{Archive, Archives};
 pub use error::WebError;
+/// A network, as [`ArchiveSettings::networks`] has it.
+pub use ipnet::IpNet;
 pub use query::SeriesRecord;
 pub use resolver::{Answers, Lookup};
 pub use settings::{ArchiveSettings, ArchivesError};

@@ -39,6 +39,21 @@ pub struct SeriesRecord {
 }
 
 impl SeriesRecord {
+    /// A record that no archive gave: for judging rules.
+    pub fn new<const N: usize>(
+        [study_uid, series_uid, modality]: [&str; 3],
+        instances: Option<u64>,
+        included: [(&str, &str); N],
+    ) -> Self {
+        Self {
+            study_uid: study_uid.to_owned(),
+            series_uid: series_uid.to_owned(),
+            modality: modality.to_owned(),
+            instances,
+            included: included.map(|(keyword, value)| (keyword.to_owned(), value.to_owned())).into(),
+        }
+    }
+
     /// An attribute that was asked for by its keyword; several values have a backslash between them.
     pub fn get(&self, keyword: &str) -> Option<&str> {
         self.included.get(keyword).map(String::as_str)
