@@ -43,7 +43,7 @@ pub async fn fill(archive: &Archive, seed: &str, slices: std::ops::Range<usize>)
     let series = read_path(folder.path(), ReadOptions::default(), &Monitor::default()).unwrap();
     for k in slices {
         let bytes = std::fs::read(folder.path().join(format!("{:05}.dcm", k + 1))).unwrap();
-        archive.store(&series.source.study_instance_uid(), bytes).await.unwrap();
+        archive.store(series.source.study_instance_uid(), bytes).await.unwrap();
     }
     series
 }
