@@ -142,3 +142,28 @@ async fn an_archive_that_is_down_is_an_error_only_when_there_is_one_chance() {
     let watch = Watch { archive, worker: &worker, journal, options };
     assert!(tokio::time::timeout(Duration::from_secs(2), watch.run()).await.is_err(), "it goes on asking");
 }
+
+/// The program itself: killed in the middle of its work, started again, and started once more.
+#[tokio::test]
+async fn the_program_goes_on_where_it_was_killed() {
+    let Some(orthanc) = start() else { return };
+    let archive = open(&orthanc);
+    fill(&archive, "one", 0..24).await;
+    fill(&archive, "two", 0..24).await;
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_spinefx"));
+    command.args(["watch", "--existing", "--once", "--every", "0.05", "--settle", "0.1"]);
+    command.args(["--archive", &orthanc.root, "--match", "Modality=ct"]).arg("--journal").arg(&journal);
+    let done = || std::fs::read_to_string(&journal).unwrap_or_default().matches("\"done\"").count();
+
+    let mut first = command.spawn().unwrap();
+    until("the first series", || done() > 0).await;
+    first.kill().unwrap();
+    first.wait().unwrap();
+    for _ in 0..2 {
+        let ended = command.output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        assert_eq!((done(), segs(&archive).await.len()), (2, 2));
+    }
+}

@@ -31,6 +31,8 @@ expect list 0 '^segplugin\.v1\.SegmentationPluginService$' '^grpc\.health\.v1\.H
 expect health 0 '"status": "SERVING"'
 expect manifest 0 '"protocol": "segplugin.v1"' '"msff-lite"' '"weightsSha256": "[0-9a-f]{64}"'
 expect error 1 'InvalidArgument' '"?reason"?: ?"?[A-Z_]+' 'spinefx'
+# The server of this run was told of no archive.
+expect series 1 'PermissionDenied' 'ARCHIVE_NOT_ALLOWED'
 # After an error the same process still answers, and the mask has a byte for each of the 16³ voxels.
 expect volume 0 '"accepted"' '"mask\.raw"' '"byteCount": "4096"' '"completed"'
 kill -0 "$server"
