@@ -48,6 +48,8 @@ class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STAGE_INFER: _ClassVar[Stage]
     STAGE_POSTPROCESS: _ClassVar[Stage]
     STAGE_ENCODE: _ClassVar[Stage]
+    STAGE_FETCH: _ClassVar[Stage]
+    STAGE_STORE: _ClassVar[Stage]
 VOXEL_TYPE_UNSPECIFIED: VoxelType
 VOXEL_TYPE_INT16: VoxelType
 VOXEL_TYPE_UINT16: VoxelType
@@ -76,6 +78,8 @@ STAGE_PREPROCESS: Stage
 STAGE_INFER: Stage
 STAGE_POSTPROCESS: Stage
 STAGE_ENCODE: Stage
+STAGE_FETCH: Stage
+STAGE_STORE: Stage
 
 class GetManifestRequest(_message.Message):
     __slots__ = ()
@@ -157,6 +161,32 @@ class Grid(_message.Message):
     direction: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, size: _Optional[_Iterable[int]] = ..., spacing_mm: _Optional[_Iterable[float]] = ..., origin_lps: _Optional[_Iterable[float]] = ..., direction: _Optional[_Iterable[float]] = ...) -> None: ...
 
+class SegmentSeriesRequest(_message.Message):
+    __slots__ = ("request_id", "model", "source", "options", "skip_store")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    SKIP_STORE_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    model: str
+    source: DicomWebSeries
+    options: SegmentOptions
+    skip_store: bool
+    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., source: _Optional[_Union[DicomWebSeries, _Mapping]] = ..., options: _Optional[_Union[SegmentOptions, _Mapping]] = ..., skip_store: bool = ...) -> None: ...
+
+class DicomWebSeries(_message.Message):
+    __slots__ = ("root", "study_uid", "series_uid", "authorization")
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    STUDY_UID_FIELD_NUMBER: _ClassVar[int]
+    SERIES_UID_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZATION_FIELD_NUMBER: _ClassVar[int]
+    root: str
+    study_uid: str
+    series_uid: str
+    authorization: str
+    def __init__(self, root: _Optional[str] = ..., study_uid: _Optional[str] = ..., series_uid: _Optional[str] = ..., authorization: _Optional[str] = ...) -> None: ...
+
 class SegmentOptions(_message.Message):
     __slots__ = ("threshold", "minimum_component_mm3", "resample_uneven", "series_uid", "outputs", "output_compression")
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
@@ -194,6 +224,34 @@ class SegmentVolumeResponse(_message.Message):
     chunk: Chunk
     completed: Completed
     def __init__(self, accepted: _Optional[_Union[Accepted, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., completed: _Optional[_Union[Completed, _Mapping]] = ...) -> None: ...
+
+class SegmentSeriesResponse(_message.Message):
+    __slots__ = ("accepted", "progress", "result", "chunk", "stored", "completed")
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_FIELD_NUMBER: _ClassVar[int]
+    accepted: Accepted
+    progress: Progress
+    result: Result
+    chunk: Chunk
+    stored: Stored
+    completed: Completed
+    def __init__(self, accepted: _Optional[_Union[Accepted, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., stored: _Optional[_Union[Stored, _Mapping]] = ..., completed: _Optional[_Union[Completed, _Mapping]] = ...) -> None: ...
+
+class Stored(_message.Message):
+    __slots__ = ("study_uid", "series_uid", "sop_instance_uid", "retrieve_url")
+    STUDY_UID_FIELD_NUMBER: _ClassVar[int]
+    SERIES_UID_FIELD_NUMBER: _ClassVar[int]
+    SOP_INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
+    RETRIEVE_URL_FIELD_NUMBER: _ClassVar[int]
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    retrieve_url: str
+    def __init__(self, study_uid: _Optional[str] = ..., series_uid: _Optional[str] = ..., sop_instance_uid: _Optional[str] = ..., retrieve_url: _Optional[str] = ...) -> None: ...
 
 class Accepted(_message.Message):
     __slots__ = ("request_id", "queue_place", "expected_wait_s")

@@ -30,6 +30,11 @@ class SegmentationPluginServiceStub(object):
                 request_serializer=segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentVolumeRequest.SerializeToString,
                 response_deserializer=segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentVolumeResponse.FromString,
                 )
+        self.SegmentSeries = channel.unary_stream(
+                '/segplugin.v1.SegmentationPluginService/SegmentSeries',
+                request_serializer=segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentSeriesRequest.SerializeToString,
+                response_deserializer=segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentSeriesResponse.FromString,
+                )
 
 
 class SegmentationPluginServiceServicer(object):
@@ -61,6 +66,19 @@ class SegmentationPluginServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SegmentSeries(self, request, context):
+        """Segments one series of a DICOMweb archive: the server fetches it, segments it and stores the DICOM SEG
+        beside it. For browsers, which cannot stream a payload, and for archives.
+
+        The server answers with events: accepted, progress (at least once a second), result, the outputs'
+        chunks, stored, completed. A mask that could not be stored is still in the events before the error.
+        Cancelling the call, or its deadline, stops fetching and work. The server talks to the archives of its
+        configuration alone; another root fails with PERMISSION_DENIED before anything is sent to it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SegmentationPluginServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +96,11 @@ def add_SegmentationPluginServiceServicer_to_server(servicer, server):
                     servicer.SegmentVolume,
                     request_deserializer=segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentVolumeRequest.FromString,
                     response_serializer=segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentVolumeResponse.SerializeToString,
+            ),
+            'SegmentSeries': grpc.unary_stream_rpc_method_handler(
+                    servicer.SegmentSeries,
+                    request_deserializer=segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentSeriesRequest.FromString,
+                    response_serializer=segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentSeriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -138,5 +161,22 @@ class SegmentationPluginService(object):
         return grpc.experimental.stream_stream(request_iterator, target, '/segplugin.v1.SegmentationPluginService/SegmentVolume',
             segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentVolumeRequest.SerializeToString,
             segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentVolumeResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SegmentSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/segplugin.v1.SegmentationPluginService/SegmentSeries',
+            segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentSeriesRequest.SerializeToString,
+            segplugin_dot_v1_dot_segmentation__plugin__pb2.SegmentSeriesResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
