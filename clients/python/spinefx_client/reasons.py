@@ -63,6 +63,7 @@ SERVER: Dict[str, str] = {
     "HEADER_MISSING": _CLIENT_BUG,
     "CHUNK_MISSING": _CLIENT_BUG,
     "PAYLOAD_MISSING": _CLIENT_BUG,
+    "SOURCE_MISSING": _CLIENT_BUG,
     "MESSAGE_MALFORMED": _CLIENT_BUG,
     "FIELD_INVALID": "A setting is not allowed: {field} is {found}; {expected}.",
     "BYTE_COUNT": "The upload is not as long as announced ({found} of {expected} bytes). Try again.",
@@ -74,6 +75,7 @@ SERVER: Dict[str, str] = {
     "ITK": "The server failed while resampling. " + _REPORT,
     "NOT_FINITE": "The model gave no numbers for this volume. " + _REPORT,
     "INFERENCE": "The model failed on this volume. " + _REPORT,
+    "NO_SEG": "No DICOM SEG could be made of the mask, so nothing was stored in the archive.",
     "WORKER_PANIC": "The server failed on this volume; it goes on with others. " + _REPORT,
     "INTERNAL": "The server failed. " + _REPORT,
 }
