@@ -102,7 +102,7 @@ pub struct ServeArgs {
     )]
     #[serde(skip)]
     pub archive_network: Vec<IpNet>,
-    /// Web pages that may call from another origin, such as https://viewer.example, or *; repeat it for more
+    /// Web pages that may call from another origin, such as `https://viewer.example`, or `*`; repeat it for more
     #[arg(long = "cors-origin", value_name = "ORIGIN", env = "SPINEFX_CORS_ORIGIN", value_delimiter = ',')]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cors_origins: Vec<String>,
