@@ -13,6 +13,8 @@ mkdir -p "$out"
 say() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
 
 say "a synthetic spine with known fractures (seed 20261, which training never saw)"
+# What an older version left here would be read as slices of the same series.
+rm -rf "$out/phantom"
 "$program" phantom --seed 20261 --first 9 --prevalence 1 --format nifti,dicom -o "$out/phantom"
 
 say "the server"
