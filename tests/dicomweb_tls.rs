@@ -1,42 +1,20 @@
 //! An archive behind TLS, with certificates that openssl makes on the spot.
 
+mod certificates;
 mod fake_archive;
 
+use certificates::Certificates;
 use fake_archive::{FakeArchive, Reply};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 use spinefx::dicom::web::{ArchiveSettings, Archives, WebError};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-fn openssl(folder: &Path, arguments: &str) {
-    let out = Command::new("openssl").current_dir(folder).args(arguments.split(' ')).output().unwrap();
-    assert!(out.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&out.stderr));
-}
-
-/// An authority and its certificate for `localhost`.
-struct Certificates(tempfile::TempDir);
-
 impl Certificates {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-        openssl(folder.path(), &format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ca -days 2"));
-        openssl(folder.path(), &format!("req -new {key} -keyout end.key -out end.csr -subj /CN=end"));
-        std::fs::write(folder.path().join("end.ext"), "subjectAltName=DNS:localhost\n").unwrap();
-        let sign = "x509 -req -in end.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out end.pem -days 2";
-        openssl(folder.path(), &format!("{sign} -extfile end.ext"));
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     fn archive(&self) -> FakeArchive {
         let chain = CertificateDer::pem_file_iter(self.path("end.pem")).unwrap();
         let key = PrivateKeyDer::from_pem_file(self.path("end.key")).unwrap();

@@ -1,45 +1,18 @@
 //! Who may connect: tokens, TLS and mutual TLS, with certificates that openssl makes on the spot.
 
+mod certificates;
 mod fake;
 
+use certificates::Certificates;
 use fake::{Client, Running, call, config, ct, good, reason, request};
 use spinefx::service::client::{self, Upload};
 use spinefx::service::{ConfigError, ServeConfig, ServeError, Server};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use tonic::Code;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-fn openssl(folder: &Path, arguments: &str) {
-    let out = Command::new("openssl").current_dir(folder).args(arguments.split(' ')).output().unwrap();
-    assert!(out.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&out.stderr));
-}
-
-/// An authority and a certificate for `localhost`, which serves both ends.
-struct Certificates(tempfile::TempDir);
-
 impl Certificates {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-        openssl(folder.path(), &format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ca -days 2"));
-        openssl(folder.path(), &format!("req -new {key} -keyout end.key -out end.csr -subj /CN=end"));
-        std::fs::write(folder.path().join("end.ext"), "subjectAltName=DNS:localhost\n").unwrap();
-        let sign = "x509 -req -in end.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out end.pem -days 2";
-        openssl(folder.path(), &format!("{sign} -extfile end.ext"));
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
-    }
-
     fn server(&self) -> ServeConfig {
         let (cert, key) = (Some(self.path("end.pem")), Some(self.path("end.key")));
         ServeConfig { tls_cert: cert, tls_key: key, ..config() }
