@@ -56,9 +56,7 @@ impl Refusal {
 
 /// Reads one file. Preamble and meta information may be absent if the data set starts with group 0008.
 pub(super) fn parse(bytes: &[u8], max_bytes: u64) -> Result<Parsed, Refusal> {
-    let has_magic = bytes.get(PREAMBLE_BYTES..PREAMBLE_BYTES + MAGIC.len()) == Some(MAGIC);
-    let start = if has_magic { PREAMBLE_BYTES + MAGIC.len() } else { 0 };
-    let Meta { syntax: named, end, .. } = meta(bytes, start)?;
+    let Meta { has_magic, syntax: named, end, .. } = meta(bytes)?;
     let rest = &bytes[end..];
     if !has_magic && named.is_none() && !starts_like_a_data_set(rest) {
         return Err(Refusal::NotDicom);
@@ -76,27 +74,30 @@ pub(super) fn parse(bytes: &[u8], max_bytes: u64) -> Result<Parsed, Refusal> {
 
 /// SOP Instance UID: that of the meta group, or of the data set where the file has none.
 pub(super) fn sop_instance_uid(bytes: &[u8], max_bytes: u64) -> Option<String> {
-    let has_magic = bytes.get(PREAMBLE_BYTES..PREAMBLE_BYTES + MAGIC.len()) == Some(MAGIC);
-    let start = if has_magic { PREAMBLE_BYTES + MAGIC.len() } else { 0 };
-    if let Ok(Meta { instance: Some(uid), .. }) = meta(bytes, start) {
+    if let Ok(Meta { instance: Some(uid), .. }) = meta(bytes) {
         return Some(uid);
     }
     let parsed = parse(bytes, max_bytes).ok()?;
     text(&parsed.data_set, tags::SOP_INSTANCE_UID)
 }
 
-/// What the meta group says, and where it ends.
+/// What stands before the data set: preamble and meta group, as far as there are any.
 struct Meta {
+    /// Whether there is a preamble.
+    has_magic: bool,
     /// Transfer Syntax UID (0002,0010).
     syntax: Option<String>,
     /// Media Storage SOP Instance UID (0002,0003).
     instance: Option<String>,
+    /// Where the data set begins.
     end: usize,
 }
 
-/// Reads the meta group, which is always Explicit VR Little Endian (PS3.10 7.1).
-fn meta(bytes: &[u8], start: usize) -> Result<Meta, Refusal> {
-    let mut found = Meta { syntax: None, instance: None, end: start };
+/// Passes the preamble and reads the meta group, which is always Explicit VR Little Endian (PS3.10 7.1).
+fn meta(bytes: &[u8]) -> Result<Meta, Refusal> {
+    let has_magic = bytes.get(PREAMBLE_BYTES..PREAMBLE_BYTES + MAGIC.len()) == Some(MAGIC);
+    let start = if has_magic { PREAMBLE_BYTES + MAGIC.len() } else { 0 };
+    let mut found = Meta { has_magic, syntax: None, instance: None, end: start };
     while bytes.get(found.end..found.end + 2) == Some(&[2, 0]) {
         let at = found.end;
         let cut = || Refusal::corrupt("the file ends inside its meta information");
@@ -203,10 +204,8 @@ pub(super) struct Head {
 
 /// Reads no further than the Series Instance UID; `None` when that lies beyond `bytes` or there is none.
 pub(super) fn head(bytes: &[u8]) -> Option<Head> {
-    let has_magic = bytes.get(PREAMBLE_BYTES..PREAMBLE_BYTES + MAGIC.len()) == Some(MAGIC);
-    let Meta { syntax: named, end: start, .. } =
-        meta(bytes, if has_magic { PREAMBLE_BYTES + MAGIC.len() } else { 0 }).ok()?;
-    let rest = &bytes[start..];
+    let Meta { has_magic, syntax: named, end, .. } = meta(bytes).ok()?;
+    let rest = &bytes[end..];
     if !has_magic && named.is_none() && !starts_like_a_data_set(rest) {
         return None;
     }
