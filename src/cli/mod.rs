@@ -4,6 +4,7 @@ mod compute;
 mod evaluate;
 mod graft;
 mod log;
+mod mask;
 mod models;
 mod phantom;
 mod reproduce;

@@ -1,6 +1,7 @@
 //! `spinefx segment`: one CT in, mask, SEG, findings and pictures out.
 
 use super::compute::Compute;
+use super::mask::Mask;
 use super::{show, truth};
 use crate::dicom;
 use crate::itk::{self, FileFormat};
@@ -36,15 +37,8 @@ pub struct Segment {
     /// Folder with further models, one sub-folder each (without --server)
     #[arg(long, value_name = "DIR", env = "SPINEFX_MODELS")]
     models: Option<PathBuf>,
-    /// Probability from which a voxel is fracture, 0 to 1 [default: the model's]
-    #[arg(long, value_name = "P")]
-    threshold: Option<f32>,
-    /// Smallest finding in mm³ [default: the model's]
-    #[arg(long, value_name = "MM3")]
-    minimum_component: Option<f64>,
-    /// Accept uneven slice spacing and gantry tilt by resampling onto an even grid
-    #[arg(long)]
-    resample_uneven: bool,
+    #[command(flatten)]
+    mask: Mask,
     /// Series to take when the folder holds several
     #[arg(long, value_name = "UID")]
     series: Option<String>,
@@ -96,9 +90,6 @@ pub fn run(args: &Segment) -> anyhow::Result<()> {
 
 fn options(args: &Segment) -> Options {
     Options {
-        threshold: args.threshold,
-        minimum_component_mm3: args.minimum_component,
-        resample_uneven: args.resample_uneven,
         series_uid: args.series.clone(),
         outputs: BTreeSet::from([
             Output::Nifti,
@@ -107,7 +98,7 @@ fn options(args: &Segment) -> Options {
             Output::Overlays,
             Output::FindingsJson,
         ]),
-        ..Options::default()
+        ..args.mask.options()
     }
 }
 

@@ -1,8 +1,9 @@
 //! `spinefx watch`: segments whatever new CT arrives in an archive.
 
 use super::compute::Compute;
+use super::mask::Mask;
 use crate::dicom::web::{ArchiveSettings, Archives, IpNet};
-use crate::pipeline::{Options, Store};
+use crate::pipeline::Store;
 use crate::service::config::LogFormat;
 use crate::watch::{Journal, Pattern, Rule, Watch, WatchOptions};
 use crate::worker::Worker;
@@ -77,15 +78,8 @@ pub struct WatchCommand {
     /// Folder with further models, one sub-folder each
     #[arg(long, value_name = "DIR", env = "SPINEFX_MODELS")]
     models: Option<PathBuf>,
-    /// Probability from which a voxel is fracture, 0 to 1 [default: the model's]
-    #[arg(long, value_name = "P")]
-    threshold: Option<f32>,
-    /// Smallest finding in mm³ [default: the model's]
-    #[arg(long, value_name = "MM3")]
-    minimum_component: Option<f64>,
-    /// Accept uneven slice spacing and gantry tilt by resampling onto an even grid
-    #[arg(long)]
-    resample_uneven: bool,
+    #[command(flatten)]
+    mask: Mask,
     /// What to log, as tracing's EnvFilter has it
     #[arg(long, value_name = "FILTER", default_value = "info", env = "SPINEFX_LOG")]
     log: String,
@@ -161,12 +155,7 @@ impl WatchCommand {
             attempts: self.attempts,
             retry: seconds("retry", self.retry)?,
             model,
-            options: Options {
-                threshold: self.threshold,
-                minimum_component_mm3: self.minimum_component,
-                resample_uneven: self.resample_uneven,
-                ..Options::default()
-            },
+            options: self.mask.options(),
         })
     }
 }
