@@ -105,21 +105,20 @@ impl Watch<'_> {
             self.journal.begin(before.iter().map(Entry::before))?;
             tracing::info!(series = before.len(), "watching; these were there before and are left alone");
         }
-        let mut waiting = false;
         let attempts = self.options.attempts;
-        for series in found.iter().filter(|series| self.journal.wants(series, attempts)) {
-            waiting |= !settling.is_settled(series, Instant::now());
-        }
+        // Judged by the time of the look: while one is worked on, nobody sees whether the others grow.
+        let now = Instant::now();
+        let wanted = found.iter().filter(|series| self.journal.wants(series, attempts));
+        let (ready, growing): (Vec<_>, Vec<_>) = wanted.partition(|series| settling.is_settled(series, now));
+        let mut waiting = !growing.is_empty();
         settling.keep(&found);
-        for series in &found {
-            if self.journal.wants(series, attempts) && settling.is_settled(series, Instant::now()) {
-                let entry = self.segment(series).await;
-                self.journal.record(entry)?;
-                if self.journal.wants(series, attempts) {
-                    waiting = true;
-                    let doublings = self.journal.attempts(series).saturating_sub(1).min(16);
-                    settling.hold(series, Instant::now() + self.options.retry * (1 << doublings));
-                }
+        for series in ready {
+            let entry = self.segment(series).await;
+            self.journal.record(entry)?;
+            if self.journal.wants(series, attempts) {
+                waiting = true;
+                let doublings = self.journal.attempts(series).saturating_sub(1).min(16);
+                settling.hold(series, Instant::now() + self.options.retry * (1 << doublings));
             }
         }
         Ok(waiting)
