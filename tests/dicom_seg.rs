@@ -40,13 +40,18 @@ fn judge(series: &Series, mask: &Volume<u8>, on_slices: &Volume<u8>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("seg.dcm");
     std::fs::write(&path, write_segmentation(mask, &series.source, &algorithm()).unwrap()).unwrap();
-    common::assert_valid(&path);
     let grid = on_slices.grid();
+    let whole_bytes = (grid.size()[0] * grid.size()[1]).is_multiple_of(8);
+    if whole_bytes {
+        // dciodvfy does not know the class of label maps.
+        common::assert_valid(&path);
+    }
     let frames: Vec<_> =
         series.source.frames().iter().map(|f| (&f.sop_instance_uid, f.frame_number)).collect();
     let meant = serde_json::json!({
         "size": grid.size(), "spacing_mm": grid.spacing_mm(), "origin_lps": grid.origin_lps(),
         "direction": grid.direction(), "frames": frames, "even": !series.source.resampled(),
+        "type": if whole_bytes { "BINARY" } else { "LABELMAP" },
     });
     std::fs::write(dir.path().join("mask.raw"), on_slices.voxels()).unwrap();
     std::fs::write(dir.path().join("meant.json"), meant.to_string()).unwrap();
@@ -77,7 +82,7 @@ fn empty_and_full_masks_are_valid_objects() {
 }
 
 #[test]
-fn frames_that_share_a_byte_keep_their_bits() {
+fn frames_that_would_share_a_byte_become_a_label_map() {
     let (s, c) = 0.3_f64.sin_cos();
     let direction = [[c, 0.0, s], [s * s, c, -s * c], [-s * c, s, c * c]];
     let grid = Grid::new([9, 5, 7], [0.7, 0.9, 1.3], [-12.5, 40.25, -300.125], direction).unwrap();

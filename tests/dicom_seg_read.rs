@@ -13,11 +13,15 @@ use spinefx::monitor::Monitor;
 use spinefx::volume::{Grid, Volume};
 use std::path::Path;
 
-/// An oblique series of 13 × 11 × 7: no dimension is a multiple of 8, so that frames share bytes.
+/// An oblique series of 13 × 11 × 7: no dimension is a multiple of 8, so that binary frames share bytes.
 fn series(folder: &Path) -> Series {
+    series_of([13, 11, 7], folder)
+}
+
+fn series_of(size: [usize; 3], folder: &Path) -> Series {
     let (sin, cos) = 0.3_f64.sin_cos();
     let direction = [[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]];
-    let grid = Grid::new([13, 11, 7], [0.7, 0.9, 2.5], [-20.0, 31.5, -400.25], direction).unwrap();
+    let grid = Grid::new(size, [0.7, 0.9, 2.5], [-20.0, 31.5, -400.25], direction).unwrap();
     let ct = Volume::filled(grid, 40_i16);
     write_ct_series(&ct, &SyntheticPatient { number: 1, seed: "seg".into() }, folder).unwrap();
     read_path(folder, ReadOptions::default(), &Monitor::default()).unwrap()
@@ -53,6 +57,18 @@ fn our_own_segmentation_comes_back() {
     let found = survey(dir.path(), &Limits::default()).unwrap();
     assert_eq!(found.ct.values().collect::<Vec<_>>(), [&dir.path().join("ct")]);
     assert_eq!(found.segmentations, [dir.path().join("seg.dcm")]);
+    assert_eq!(seg.segments(), [(1, "Fracture".to_owned())], "a label map, whose background is no segment");
+}
+
+#[test]
+fn our_own_binary_segmentation_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let series = series_of([12, 10, 7], &dir.path().join("ct"));
+    let grid = series.volume.grid();
+    let mask = random(grid, 2);
+    let seg = ours(&series, &mask, &dir.path().join("seg.dcm"));
+    assert!(same(&seg.on_grid(grid, &[]).unwrap(), mask.voxels().iter().map(|v| i16::from(*v))));
+    assert_eq!(seg.segments(), [(1, "Fracture".to_owned())]);
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub(super) const ABNORMAL_STRUCTURE: Code =
     Code::new("49755003", "SCT", "Morphologically Abnormal Structure");
 /// Segmented property type: the morphology. 125605004 is a disorder and belongs in a report.
 pub(super) const FRACTURE: Code = Code::new("72704001", "SCT", "Fracture");
+/// Category and type of what belongs to no segment.
+pub(super) const BACKGROUND: Code = Code::new("125040", "DCM", "Background");
 /// Anatomic region.
 pub(super) const SPINE: Code = Code::new("421060004", "SCT", "Spine");
 /// Algorithm family (CID 7162).

@@ -22,6 +22,7 @@ mod resample;
 mod seg;
 mod seg_frames;
 mod seg_reader;
+mod seg_type;
 mod seg_uids;
 mod series;
 mod source;

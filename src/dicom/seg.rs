@@ -1,15 +1,15 @@
-//! A mask → a BINARY Segmentation Storage object (PS3.3 A.51): Explicit VR Little Endian, uncompressed,
-//! one segment, what OHIF, 3D Slicer, highdicom and archives read.
+//! A mask → a Segmentation Storage object (PS3.3 A.51): Explicit VR Little Endian, uncompressed, one
+//! segment, BINARY wherever readers agree about its bits ([`super::seg_type`]).
 
 use super::codes;
 use super::elements::{DataSet, as_file, sequence, short, text};
-use super::seg_frames::{SEGMENT, dimensions, frame_groups, on_source_planes, pack, shared_groups};
+use super::seg_frames::{BACKGROUND, SEGMENT, dimensions, frame_groups, on_source_planes, shared_groups};
+use super::seg_type::SegmentationType;
 use super::seg_uids::Uids;
 use super::source::SourceSeries;
 use crate::volume::Volume;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
-use dicom_dictionary_std::uids::SEGMENTATION_STORAGE;
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
@@ -65,6 +65,9 @@ const MAX_BITS: usize = 8 * (u32::MAX as usize - 1);
 /// Display colour, a red: L* = 53, a* = 70, b* = 50, scaled as PS3.3 C.10.7.1.1 says.
 const RED_CIELAB: [u16; 3] = [34_734, 50_886, 45_746];
 
+/// Black: L* = 0, a* = b* = 0.
+const BLACK_CIELAB: [u16; 3] = [0, 32_896, 32_896];
+
 /// Writes a Part 10 file with the mask's planes that hold a voxel, in a series of its own, since viewers
 /// show the last instance of a series only. The UIDs follow from series, mask and algorithm, so that the
 /// same result never lies twice in an archive. An empty mask gives one empty frame.
@@ -81,23 +84,26 @@ pub fn write_segmentation(
         return Err(SegError::OtherGrid { expected, found });
     }
     let frames = on_source_planes(mask, source);
-    let bits = frames.iter().map(|frame| frame.pixels.len()).sum();
+    let kind = SegmentationType::of(source.size);
+    let bits = kind.bits() * frames.iter().map(|frame| frame.pixels.len()).sum::<usize>();
     if bits > MAX_BITS {
         return Err(SegError::TooLarge { bits });
     }
     let (date, time) = now_utc();
     let mut to = source.identity.clone();
     let uids = Uids::of(mask, source, algorithm);
+    text(&mut to, tags::SOP_CLASS_UID, VR::UI, kind.sop_class());
     general(&mut to, source, &uids, [&date, &time]);
     equipment(&mut to, algorithm);
     pixels(&mut to, source.size, frames.len());
-    sequence(&mut to, tags::SEGMENT_SEQUENCE, vec![segment(algorithm)]);
-    dimensions(&mut to, &uids.dimensions);
+    kind.describe(&mut to);
+    sequence(&mut to, tags::SEGMENT_SEQUENCE, segments(kind, algorithm));
+    dimensions(&mut to, kind, &uids.dimensions);
     sequence(&mut to, tags::REFERENCED_SERIES_SEQUENCE, vec![referenced_series(source)]);
     sequence(&mut to, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared_groups(source)]);
-    let groups = frames.iter().zip(1..).map(|(frame, rank)| frame_groups(frame, rank)).collect();
+    let groups = frames.iter().zip(1..).map(|(frame, rank)| frame_groups(frame, kind, rank)).collect();
     sequence(&mut to, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups);
-    let bytes = PrimitiveValue::U8(pack(&frames).into());
+    let bytes = PrimitiveValue::U8(kind.encode(&frames).into());
     to.put(DataElement::new(tags::PIXEL_DATA, VR::OB, bytes));
     encode(to)
 }
@@ -114,7 +120,6 @@ fn encode(data_set: DataSet) -> Result<Vec<u8>, SegError> {
 fn general(to: &mut DataSet, source: &SourceSeries, uids: &Uids, [date, time]: [&str; 2]) {
     // Text was decoded when it was read; UTF-8 writes whatever it was.
     text(to, tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192");
-    text(to, tags::SOP_CLASS_UID, VR::UI, SEGMENTATION_STORAGE);
     text(to, tags::SOP_INSTANCE_UID, VR::UI, &uids.instance);
     text(to, tags::STUDY_INSTANCE_UID, VR::UI, &source.study_instance_uid);
     text(to, tags::SERIES_INSTANCE_UID, VR::UI, &uids.series);
@@ -156,7 +161,6 @@ fn pixels(to: &mut DataSet, [columns, rows]: [usize; 2], frames: usize) {
     text(to, tags::CONTENT_LABEL, VR::CS, "FRACTURE");
     text(to, tags::CONTENT_DESCRIPTION, VR::LO, "Spine fractures");
     text(to, tags::CONTENT_CREATOR_NAME, VR::PN, "");
-    text(to, tags::SEGMENTATION_TYPE, VR::CS, "BINARY");
     text(to, tags::SEGMENTS_OVERLAP, VR::CS, "NO");
     text(to, tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
     text(to, tags::NUMBER_OF_FRAMES, VR::IS, &frames.to_string());
@@ -164,24 +168,36 @@ fn pixels(to: &mut DataSet, [columns, rows]: [usize; 2], frames: usize) {
     text(to, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2");
     short(to, tags::ROWS, rows as u16);
     short(to, tags::COLUMNS, columns as u16);
-    short(to, tags::BITS_ALLOCATED, 1);
-    short(to, tags::BITS_STORED, 1);
-    short(to, tags::HIGH_BIT, 0);
     short(to, tags::PIXEL_REPRESENTATION, 0);
 }
 
-/// The segment: a fracture of the spine, found by `algorithm` (C.8.20.4).
-fn segment(algorithm: &Algorithm) -> DataSet {
+/// The segments that the pixels name: a label map's background is one, too (C.8.20.2.3).
+fn segments(kind: SegmentationType, algorithm: &Algorithm) -> Vec<DataSet> {
+    let background = (kind == SegmentationType::LabelMap).then(|| {
+        let meaning = [codes::BACKGROUND, codes::BACKGROUND];
+        segment((BACKGROUND, "Background"), meaning, BLACK_CIELAB, algorithm)
+    });
+    let meaning = [codes::ABNORMAL_STRUCTURE, codes::FRACTURE];
+    let mut fracture = segment((SEGMENT, "Fracture"), meaning, RED_CIELAB, algorithm);
+    code(&mut fracture, tags::ANATOMIC_REGION_SEQUENCE, codes::SPINE);
+    background.into_iter().chain([fracture]).collect()
+}
+
+/// A segment, told apart by `algorithm` (C.8.20.4). `meaning` is its category and its type.
+fn segment(
+    (number, label): (u16, &str),
+    [category, of_type]: [codes::Code; 2],
+    colour: [u16; 3],
+    algorithm: &Algorithm,
+) -> DataSet {
     let mut to = DataSet::new_empty();
-    short(&mut to, tags::SEGMENT_NUMBER, SEGMENT);
-    text(&mut to, tags::SEGMENT_LABEL, VR::LO, "Fracture");
+    short(&mut to, tags::SEGMENT_NUMBER, number);
+    text(&mut to, tags::SEGMENT_LABEL, VR::LO, label);
     text(&mut to, tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC");
     text(&mut to, tags::SEGMENT_ALGORITHM_NAME, VR::LO, &long_string(&algorithm.name));
-    let code = |to: &mut DataSet, tag: Tag, code: codes::Code| sequence(to, tag, vec![code.item()]);
-    code(&mut to, tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, codes::ABNORMAL_STRUCTURE);
-    code(&mut to, tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, codes::FRACTURE);
-    code(&mut to, tags::ANATOMIC_REGION_SEQUENCE, codes::SPINE);
-    let colour = PrimitiveValue::U16(RED_CIELAB.into_iter().collect());
+    code(&mut to, tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, category);
+    code(&mut to, tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, of_type);
+    let colour = PrimitiveValue::U16(colour.into_iter().collect());
     to.put(DataElement::new(tags::RECOMMENDED_DISPLAY_CIE_LAB_VALUE, VR::US, colour));
     let mut by = DataSet::new_empty();
     code(&mut by, tags::ALGORITHM_FAMILY_CODE_SEQUENCE, codes::ARTIFICIAL_INTELLIGENCE);
@@ -192,6 +208,10 @@ fn segment(algorithm: &Algorithm) -> DataSet {
     text(&mut by, tags::ALGORITHM_PARAMETERS, VR::LT, &parameter);
     sequence(&mut to, tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE, vec![by]);
     to
+}
+
+fn code(to: &mut DataSet, tag: Tag, code: codes::Code) {
+    sequence(to, tag, vec![code.item()]);
 }
 
 /// Common Instance Reference (C.12.2): every instance of the source, each once.

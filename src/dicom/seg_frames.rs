@@ -4,6 +4,7 @@
 use super::codes;
 use super::elements::{DataSet, decimals, sequence, short, text};
 use super::geometry::Plane;
+use super::seg_type::SegmentationType;
 use super::source::{SourceFrame, SourceSeries};
 use crate::volume::Volume;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
@@ -11,6 +12,9 @@ use dicom_dictionary_std::tags;
 
 /// The segment there is.
 pub(super) const SEGMENT: u16 = 1;
+
+/// What is none, where pixels have to name it.
+pub(super) const BACKGROUND: u16 = 0;
 
 /// One plane of the mask that has a voxel set.
 pub(super) struct MaskFrame<'a> {
@@ -89,19 +93,22 @@ pub(super) fn shared_groups(source: &SourceSeries) -> DataSet {
     groups
 }
 
-/// Groups of one frame, the `rank`-th (from 1) along the stack.
-pub(super) fn frame_groups(frame: &MaskFrame, rank: u32) -> DataSet {
+/// Groups of one frame, the `rank`-th (from 1) along the stack. A frame of a label map is of no one segment.
+pub(super) fn frame_groups(frame: &MaskFrame, kind: SegmentationType, rank: u32) -> DataSet {
+    let segment = (kind == SegmentationType::Binary).then_some(SEGMENT);
     let mut content = DataSet::new_empty();
-    let index = PrimitiveValue::U32([u32::from(SEGMENT), rank].into_iter().collect());
+    let index = PrimitiveValue::U32(segment.map(u32::from).into_iter().chain([rank]).collect());
     content.put(DataElement::new(tags::DIMENSION_INDEX_VALUES, VR::UL, index));
     let mut position = DataSet::new_empty();
     decimals(&mut position, tags::IMAGE_POSITION_PATIENT, &frame.source.position_lps);
-    let mut segment = DataSet::new_empty();
-    short(&mut segment, tags::REFERENCED_SEGMENT_NUMBER, SEGMENT);
     let mut groups = DataSet::new_empty();
     sequence(&mut groups, tags::FRAME_CONTENT_SEQUENCE, vec![content]);
     sequence(&mut groups, tags::PLANE_POSITION_SEQUENCE, vec![position]);
-    sequence(&mut groups, tags::SEGMENT_IDENTIFICATION_SEQUENCE, vec![segment]);
+    if let Some(number) = segment {
+        let mut segment = DataSet::new_empty();
+        short(&mut segment, tags::REFERENCED_SEGMENT_NUMBER, number);
+        sequence(&mut groups, tags::SEGMENT_IDENTIFICATION_SEQUENCE, vec![segment]);
+    }
     sequence(&mut groups, tags::DERIVATION_IMAGE_SEQUENCE, vec![derivation(frame.source)]);
     groups
 }
@@ -123,8 +130,8 @@ fn derivation(source: &SourceFrame) -> DataSet {
     derivation
 }
 
-/// Multi-frame Dimension module (C.7.6.17): segment, then position.
-pub(super) fn dimensions(to: &mut DataSet, organization_uid: &str) {
+/// Multi-frame Dimension module (C.7.6.17): segment where frames have one, then position.
+pub(super) fn dimensions(to: &mut DataSet, kind: SegmentationType, organization_uid: &str) {
     let mut organization = DataSet::new_empty();
     text(&mut organization, tags::DIMENSION_ORGANIZATION_UID, VR::UI, organization_uid);
     let index = |pointer: Tag, group: Tag, label: &str| {
@@ -135,11 +142,11 @@ pub(super) fn dimensions(to: &mut DataSet, organization_uid: &str) {
         text(&mut item, tags::DIMENSION_DESCRIPTION_LABEL, VR::LO, label);
         item
     };
-    let segment = tags::SEGMENT_IDENTIFICATION_SEQUENCE;
-    let indices = vec![
-        index(tags::REFERENCED_SEGMENT_NUMBER, segment, "Segment Number"),
-        index(tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "Image Position"),
-    ];
+    let segment = (kind == SegmentationType::Binary).then(|| {
+        index(tags::REFERENCED_SEGMENT_NUMBER, tags::SEGMENT_IDENTIFICATION_SEQUENCE, "Segment Number")
+    });
+    let position = index(tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "Image Position");
+    let indices = segment.into_iter().chain([position]).collect();
     sequence(to, tags::DIMENSION_ORGANIZATION_SEQUENCE, vec![organization]);
     sequence(to, tags::DIMENSION_INDEX_SEQUENCE, indices);
 }

@@ -12,15 +12,13 @@ use super::geometry::Plane;
 use super::limits::Limits;
 use super::multiframe::Groups;
 use super::part10::{self, Refusal};
+use super::seg_type::LABEL_MAP_STORAGE;
 use crate::volume::{Grid, Volume};
 use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::transfer_syntax::TransferSyntax;
 use std::borrow::Cow;
 use std::path::Path;
 use thiserror::Error;
-
-/// LABELMAP objects have a class of their own (Supplement 243).
-pub(super) const LABEL_MAP_STORAGE: &str = "1.2.840.10008.5.1.4.1.1.66.7";
 
 /// A pixel centre may lie off a voxel centre by this part of a voxel.
 const OFF_VOXELS: f64 = 0.1;
@@ -122,13 +120,14 @@ impl Segmentation {
         text(series, tags::SERIES_INSTANCE_UID)
     }
 
-    /// Number and label of every segment.
+    /// Number and label of every segment. A label map's background, number 0, is none.
     pub fn segments(&self) -> Vec<(u16, String)> {
         let segment = |item: &DataSet| {
             let number = u16::try_from(integer(item, tags::SEGMENT_NUMBER)?).ok()?;
             Some((number, text(item, tags::SEGMENT_LABEL).unwrap_or_default()))
         };
-        items(&self.data_set, tags::SEGMENT_SEQUENCE).iter().filter_map(segment).collect()
+        let all = items(&self.data_set, tags::SEGMENT_SEQUENCE).iter().filter_map(segment);
+        all.filter(|(number, _)| *number != 0).collect()
     }
 
     /// Segment numbers at the voxels of `grid`, 0 where there is none. Where segments overlap, the one

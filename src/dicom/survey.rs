@@ -42,7 +42,7 @@ pub fn survey(folder: &Path, limits: &Limits) -> Result<Survey, ReadError> {
                 // A series in several folders is read from the one that holds them all.
                 while !holder.starts_with(&*entry) && entry.pop() {}
             }
-            uids::SEGMENTATION_STORAGE | super::seg_reader::LABEL_MAP_STORAGE => {
+            uids::SEGMENTATION_STORAGE | super::seg_type::LABEL_MAP_STORAGE => {
                 found.segmentations.push(path);
             }
             _ => {}

@@ -1,7 +1,7 @@
 """Reads a segmentation with highdicom and pydicom and compares every voxel and place with what was meant.
 
 Arguments: the segmentation; a folder with mask.raw (u8, i fastest) and meant.json (size, spacing_mm,
-origin_lps, direction, frames as [SOP Instance UID, frame number or null], even).
+origin_lps, direction, frames as [SOP Instance UID, frame number or null], even, type).
 """
 
 import json
@@ -17,8 +17,8 @@ meant = json.loads((folder / "meant.json").read_text())
 columns, rows, slices = meant["size"]
 mask = np.fromfile(folder / "mask.raw", np.uint8).reshape(slices, rows, columns)
 seg = highdicom.seg.segread(path)
-assert seg.number_of_segments == 1
-assert seg.segmentation_type == highdicom.seg.SegmentationTypeValues.BINARY
+assert list(seg.segment_numbers) == [1], "without a label map's background"
+assert seg.segmentation_type.value == meant["type"]
 
 # By reference: what a viewer does that overlays frames on the slices they name.
 uids = [uid for uid, _ in meant["frames"]]
@@ -54,7 +54,10 @@ if meant["even"] and mask.any():
 data_set = pydicom.dcmread(path)
 assert np.count_nonzero(data_set.pixel_array) == np.count_nonzero(mask)
 assert data_set.NumberOfFrames == max(1, np.count_nonzero(mask.any(axis=(1, 2))))
-segment = data_set.SegmentSequence[0]
+# Every value of a label map is described, the background, too (PS3.3 C.8.20.2.3).
+numbers = {"BINARY": [1], "LABELMAP": [0, 1]}[meant["type"]]
+assert [item.SegmentNumber for item in data_set.SegmentSequence] == numbers
+segment = data_set.SegmentSequence[-1]
 assert segment.SegmentedPropertyTypeCodeSequence[0].CodeValue == "72704001"
 assert segment.SegmentedPropertyCategoryCodeSequence[0].CodeValue == "49755003"
 assert len(segment.RecommendedDisplayCIELabValue) == 3
