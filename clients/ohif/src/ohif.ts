@@ -50,6 +50,9 @@ export interface Services {
     ): Promise<void>;
     getSegmentationRepresentations(viewportId: string, filter: { segmentationId: string }): unknown[];
     removeSegmentationRepresentations(viewportId: string, filter: { segmentationId: string }): void;
+    getSegmentation(
+      segmentationId: string,
+    ): { representationData: { Labelmap?: { imageIds?: string[] } } } | undefined;
   };
   cornerstoneViewportService: {
     getCornerstoneViewport(viewportId: string): CornerstoneViewport | null | undefined;
@@ -71,9 +74,34 @@ export interface DataSource {
   };
 }
 
+/** A plane of cornerstone's, mm LPS. */
+export interface ImagePlane {
+  imagePositionPatient: number[];
+  rowCosines: number[];
+  columnCosines: number[];
+  columnPixelSpacing: number;
+  rowPixelSpacing: number;
+  columns: number;
+}
+
+/** Cornerstone, as OHIF's own extension for it hands it out. */
+export interface Cornerstone {
+  cache: {
+    getImage(
+      imageId: string,
+    ): { referencedImageId?: string; voxelManager: { getScalarData(): ArrayLike<number> } } | undefined;
+  };
+  metaData: { get(type: 'imagePlaneModule', imageId: string): ImagePlane | undefined };
+}
+
 /** What OHIF gives to an extension's hooks and modules. */
 export interface Context {
   servicesManager: { services: Services };
-  extensionManager: { getActiveDataSource(): DataSource[] };
+  extensionManager: {
+    getActiveDataSource(): DataSource[];
+    getModuleEntry(
+      name: string,
+    ): { exports: { getCornerstoneLibraries(): { cornerstone: Cornerstone } } } | undefined;
+  };
   appConfig?: Record<string, unknown>;
 }

@@ -1,3 +1,4 @@
+import { isMaskOf } from './check';
 import type { Config } from './config';
 import type { Finding, Result, Stored } from './gen/segplugin/v1/segmentation_plugin_pb';
 import { nearestImage, pointOf } from './geometry';
@@ -91,6 +92,12 @@ export class Session {
     const source = order.series.displaySetUid;
     const segmentation = await this.viewer.loadSegmentation(stored.studyUid, stored.seriesUid);
     const before = this.#shown.get(source);
+    const slices = this.viewer.slices(segmentation);
+    if (slices && !isMaskOf(result, slices)) {
+      // Nor may an earlier mask stand beside the findings of this run.
+      if (before) this.viewer.hide(before, source);
+      throw new Error('this viewer reads it in another shape than the server stored it');
+    }
     if (before && before !== segmentation.displaySetInstanceUID) this.viewer.hide(before, source);
     await this.viewer.overlay(segmentation, source);
     this.#shown.set(source, segmentation.displaySetInstanceUID);

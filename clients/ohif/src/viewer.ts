@@ -1,3 +1,4 @@
+import type { ShownSlice } from './check';
 import { absolute, type Config } from './config';
 import type { Point } from './geometry';
 import type { Context, DataSource, DisplaySet, Services } from './ohif';
@@ -112,6 +113,31 @@ export class Viewer {
     return set;
   }
 
+  /** The slices of a loaded segmentation, from the viewer's memory; undefined where it does not give them out. */
+  slices(segmentation: DisplaySet): ShownSlice[] | undefined {
+    const libraries = this.#context.extensionManager.getModuleEntry(CORNERSTONE)?.exports;
+    const cornerstone = libraries?.getCornerstoneLibraries().cornerstone;
+    const service = this.#services.segmentationService;
+    const held = service.getSegmentation(segmentation.displaySetInstanceUID)?.representationData.Labelmap;
+    if (!cornerstone || !held?.imageIds) return undefined;
+    const slices = held.imageIds.map((imageId) => {
+      const image = cornerstone.cache.getImage(imageId);
+      const plane = cornerstone.metaData.get('imagePlaneModule', image?.referencedImageId ?? imageId);
+      return (
+        image &&
+        plane && {
+          position: plane.imagePositionPatient,
+          alongRow: plane.rowCosines,
+          downColumn: plane.columnCosines,
+          spacingMm: [plane.columnPixelSpacing, plane.rowPixelSpacing] as const,
+          columns: plane.columns,
+          voxels: image.voxelManager.getScalarData(),
+        }
+      );
+    });
+    return slices.every((slice) => slice !== undefined) ? slices : undefined;
+  }
+
   /** Lays a loaded segmentation over every viewport that shows the source. */
   async overlay(segmentation: DisplaySet, sourceUid: string): Promise<void> {
     const segmentationId = segmentation.displaySetInstanceUID;
@@ -149,6 +175,8 @@ export class Viewer {
     return this.#services.userAuthenticationService.getAuthorizationHeader() ?? {};
   }
 }
+
+const CORNERSTONE = '@ohif/extension-cornerstone.utilityModule.common';
 
 const PATIENCE_MS = 20_000;
 

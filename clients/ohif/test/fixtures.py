@@ -6,6 +6,7 @@ CT_FOLDER holds a phantom with two fractures, 1.44 x 1.44 x 4 mm (`spinefx phant
 
 - `whole`: the phantom, for which a run takes half a minute;
 - `ct`: the piece of the phantom around the fractures, small, so that a run takes seconds;
+- `odd`: the same, one column and one row less: its frames do not fill whole bytes, bit by bit;
 - `water`: a CT without any bone, in which nothing is found;
 - `mr`: a tiny MR.
 """
@@ -20,18 +21,17 @@ import pydicom
 from pydicom.uid import MRImageStorage, generate_uid
 
 COLUMNS, ROWS, SLICES = slice(38, 78), slice(25, 81), slice(4, 32)
-"""The piece around the fractures, in voxels of the phantom. Its width is a multiple of 8, as that of every usual CT:
-otherwise Orthanc 1.10 gives no frames of a binary SEG, and OHIF 3.13.2 misreads their bits."""
+"""The piece around the fractures, in voxels of the phantom."""
 
 
-def piece(folder: Path) -> list[pydicom.Dataset]:
-    """The instances of the phantom's piece."""
+def piece(folder: Path, less: int = 0) -> list[pydicom.Dataset]:
+    """The instances of the phantom's piece, with that many rows and columns less."""
     instances = [pydicom.dcmread(path) for path in folder.glob("*.dcm")]
     if not instances:
         sys.exit(f"no DICOM files in {folder}")
     instances.sort(key=lambda ds: float(ds.ImagePositionPatient[2]))
     for number, ds in enumerate(instances[SLICES]):
-        pixels = ds.pixel_array[ROWS, COLUMNS]
+        pixels = ds.pixel_array[ROWS.start : ROWS.stop - less, COLUMNS.start : COLUMNS.stop - less]
         down, right = (float(mm) for mm in ds.PixelSpacing)
         x, y, z = (float(mm) for mm in ds.ImagePositionPatient)
         ds.ImagePositionPatient = [x + COLUMNS.start * right, y + ROWS.start * down, z]
@@ -66,6 +66,10 @@ def main(source: Path, out: Path) -> None:
     whole = [pydicom.dcmread(path) for path in source.glob("*.dcm")]
     other_study(whole, "whole")
     save(whole, out / "whole")
+
+    odd = piece(source, less=1)
+    other_study(odd, "odd")
+    save(odd, out / "odd")
 
     water = piece(source)
     other_study(water, "water")

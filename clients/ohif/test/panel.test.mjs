@@ -5,7 +5,8 @@ import { Code } from '@connectrpc/connect';
 import { barriers, openBrowser, openPage, openStudy, part, waitForState } from './browser.mjs';
 import { Stage } from './gen/segplugin/v1/segmentation_plugin_pb.js';
 import { event, pause, refusal, startStandIn } from './standin.mjs';
-import { openWorld, picture } from './world.mjs';
+import { overlayOf } from './overlay.mjs';
+import { foundIn, openWorld, picture, VERSION } from './world.mjs';
 
 let world;
 let browser;
@@ -14,7 +15,7 @@ let opened;
 
 before(async () => {
   standIn = await startStandIn();
-  world = await openWorld({ names: ['ct', 'mr'], serve: () => standIn });
+  world = await openWorld({ names: ['ct', 'mr', 'odd', 'odd-binary'], serve: () => standIn });
   browser = await openBrowser();
 });
 
@@ -32,9 +33,9 @@ afterEach(async () => {
   opened = undefined;
 });
 
-async function openCt(options) {
+async function openCt(options, study = 'fractures') {
   opened = await openPage(browser, options);
-  await openStudy(opened.page, world.viewer.url, world.study('fractures'));
+  await openStudy(opened.page, world.viewer.url, world.study(study));
   return opened;
 }
 
@@ -123,6 +124,55 @@ test('queued, then running with stage, bar and time, then cancelled; the server 
   await waitForState(page, 'cancelled');
   await cancelled;
   assert.equal(await part(page, 'run').getAttribute('aria-disabled'), 'false');
+  assert.deepEqual(faults, []);
+});
+
+test('a mask that the viewer misreads is not shown, and the panel says so', async () => {
+  const { mask, findings, grid } = foundIn('odd');
+  const result = {
+    grid: {
+      size: grid.size.map(BigInt),
+      spacingMm: grid.spacing_mm,
+      originLps: grid.origin_lps,
+      direction: grid.direction.flat(),
+    },
+    findings: findings.map((finding) => ({
+      id: finding.id,
+      volumeMm3: finding.volume_mm3,
+      centroidLps: finding.centroid_lps_mm,
+      boxMinVox: finding.box_vox.map(([least]) => BigInt(least)),
+      boxMaxVox: finding.box_vox.map(([, most]) => BigInt(most)),
+      slice: BigInt(finding.slice),
+    })),
+  };
+  const studyUid = world.study('odd');
+  const seg = (await world.series(studyUid)).find(({ modality }) => modality === 'SEG');
+  standIn.script = async function* () {
+    yield event.result(result);
+    yield event.stored({ studyUid, seriesUid: seg.uid });
+    yield event.completed();
+  };
+  const { page, faults } = await openCt({}, 'odd');
+  await part(page, 'run').click();
+  await waitForState(page, 'done');
+  const shown = await overlayOf(page);
+  // OHIF 3.13.2 takes each frame of a binary SEG for whole bytes; 3.12.10 does not.
+  if (VERSION.startsWith('3.12.')) {
+    assert.deepEqual(shown, mask);
+  } else {
+    assert.deepEqual(shown, {});
+    assert.match(
+      await part(page, 'state').innerText(),
+      /could not be shown: this viewer reads it in another/,
+    );
+    assert.equal(await part(page, 'finding').count(), findings.length);
+  }
+
+  // The same by a result that the mask is not of, in every version.
+  result.findings[0].volumeMm3 += 100;
+  await part(page, 'run').click();
+  await page.getByText('could not be shown: this viewer reads it in another').waitFor();
+  assert.deepEqual(await overlayOf(page), {});
   assert.deepEqual(faults, []);
 });
 

@@ -1,12 +1,10 @@
 // The whole way: real viewer, real archive, real server.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { until } from '../dev/child.mjs';
 import { openBrowser, openPage, openStudy, part, tabTo, waitForState } from './browser.mjs';
-import { colouredPixels, maskOf, overlayOf, places } from './overlay.mjs';
-import { fixtures, openWorld, picture, realServer } from './world.mjs';
+import { colouredPixels, overlayOf, places } from './overlay.mjs';
+import { foundIn, openWorld, picture, realServer } from './world.mjs';
 
 let world;
 let browser;
@@ -17,14 +15,12 @@ const opened = [];
 
 before(async () => {
   world = await openWorld({
-    names: ['ct', 'water', 'whole'],
+    names: ['ct', 'odd', 'water', 'whole'],
     serve: realServer,
     config: (archive) => ({ archiveRoot: archive.root }),
   });
   browser = await openBrowser();
-  const made = join(fixtures(), 'mask');
-  mask = maskOf(join(made, 'mask.nrrd'));
-  ({ findings, grid } = JSON.parse(readFileSync(join(made, 'findings.json'), 'utf8')));
+  ({ mask, findings, grid } = foundIn('ct'));
 });
 
 after(async () => {
@@ -92,6 +88,21 @@ test('the overlay is the mask, on the right slices of the stack, and findings le
   assert.deepEqual(faults, []);
 });
 
+test('frames that do not fill whole bytes: the overlay is the mask, at once and after a reload', async () => {
+  const odd = foundIn('odd');
+  assert.ok((odd.grid.size[0] * odd.grid.size[1]) % 8 !== 0);
+  const { page, faults } = await open('odd');
+  await part(page, 'run').click();
+  await waitForState(page, 'done', 120);
+  assert.equal(odd.findings.length, await part(page, 'finding').count());
+  assert.deepEqual(await overlayOf(page), odd.mask);
+
+  const later = await open('odd');
+  await layOver(later.page);
+  assert.deepEqual(await overlayOf(later.page), odd.mask);
+  assert.deepEqual([...faults, ...later.faults], []);
+});
+
 test('MPR: the overlay in all three planes, and findings lead there', async () => {
   const { page, faults } = await open('fractures');
   await page.evaluate(() =>
@@ -137,13 +148,7 @@ test('a run before MPR: the overlay stays, in all three planes; the same run aga
 
 test('the SEG survives a reload: it is in the list and can be laid over again', async () => {
   const { page, faults } = await open('fractures');
-  const thumbnail = page.locator('[data-cy="study-browser-thumbnail-no-image"]');
-  await thumbnail.dblclick();
-  await until(
-    async () => Object.keys(await overlayOf(page)).length > 0,
-    30,
-    () => 'the viewer does not show the segmentation',
-  );
+  await layOver(page);
   assert.deepEqual(await overlayOf(page), mask);
   assert.deepEqual(faults, []);
 });
@@ -221,6 +226,16 @@ test('pictures for the documentation', { skip: picture('') ? false : 'not asked 
   await page.screenshot({ path: picture('mpr.png') });
   await assertColoured(page, 3);
 });
+
+/** Lays the study's segmentation over its CT by OHIF's own list of series. */
+async function layOver(page) {
+  await page.locator('[data-cy="study-browser-thumbnail-no-image"]').dblclick();
+  await until(
+    async () => Object.keys(await overlayOf(page)).length > 0,
+    30,
+    () => 'the viewer does not show the segmentation',
+  );
+}
 
 async function assertColoured(page, count) {
   await until(

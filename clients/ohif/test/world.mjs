@@ -1,6 +1,6 @@
 // What the browser tests share: an archive with studies, a viewer in front of it, a real Chromium.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { seriesOf, store, studies } from '../dev/dicomweb.mjs';
@@ -8,6 +8,7 @@ import { startOrthanc } from '../dev/orthanc.mjs';
 import { startViewer } from '../dev/serve.mjs';
 import { startSpinefx } from '../dev/spinefx.mjs';
 import { viewerFiles, viewerProxies } from '../dev/wiring.mjs';
+import { maskOf } from './overlay.mjs';
 
 export const HERE = resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '..');
 export const ROOT = resolve(HERE, '../..');
@@ -77,10 +78,22 @@ export function fixtures() {
   const python = join(ROOT, '.venv/bin/python');
   const dicom = join(out, 'phantom', phantom, 'dicom');
   execFileSync(python, [join(HERE, 'test/fixtures.py'), dicom, join(out, 'studies')]);
+  const studies = join(out, 'studies');
   // What the server's answer is compared with: the same program, without server, archive and viewer.
-  execFileSync(PROGRAM, ['segment', join(out, 'studies/ct'), '-o', join(out, 'studies/mask')]);
+  for (const name of ['ct', 'odd']) {
+    execFileSync(PROGRAM, ['segment', join(studies, name), '-o', join(studies, `${name}-mask`)]);
+  }
+  const binary = [join(studies, 'odd-mask/mask.seg.dcm'), join(studies, 'odd-binary/seg.dcm')];
+  execFileSync(python, [join(HERE, 'test/binary_seg.py'), ...binary]);
   mkdirSync(join(out, 'done'));
-  return join(out, 'studies');
+  return studies;
+}
+
+/** What `spinefx segment` found in a test study: the mask as maskOf() has it, the findings, the grid. */
+export function foundIn(name) {
+  const folder = join(fixtures(), `${name}-mask`);
+  const { findings, grid } = JSON.parse(readFileSync(join(folder, 'findings.json'), 'utf8'));
+  return { mask: maskOf(join(folder, 'mask.nrrd')), findings, grid };
 }
 
 /** Where screenshots for the documentation go, or undefined when none are wanted. */
