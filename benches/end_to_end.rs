@@ -2,12 +2,12 @@
 //! present, on the real chest CT S01. Prints Markdown; `make bench` keeps it in docs/performance.md.
 
 use spinefx::dicom;
-use spinefx::infer::{DeviceChoice, InferOptions, Model, Place, Precision};
+use spinefx::infer::{DeviceChoice, InferOptions, Model, ModelConfig, Place, Precision};
 use spinefx::monitor::Monitor;
 use spinefx::pipeline::{self, Input, Options, Output};
 use spinefx::preprocess;
 use spinefx::train::phantom::{self, PhantomConfig};
-use spinefx::volume::Volume;
+use spinefx::volume::{Grid, Volume};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -15,6 +15,8 @@ use std::time::Instant;
 
 /// Repeats of the forward pass; the median is printed.
 const REPEATS: usize = 7;
+/// Tiles of one such pass.
+const TILES: usize = 32;
 
 fn main() {
     let model = Model::embedded(&cpu(None)).expect("the built-in model loads");
@@ -48,29 +50,38 @@ fn machine() {
     println!("Machine: {}, {cores} cores, {bf16} AVX512-BF16, no GPU used.\n", field("model name"));
 }
 
-/// The network alone, per tile, as batch size and precision change.
+/// The network alone, per tile, as number format, batch and threads change.
 fn forward() {
+    let config = ModelConfig::from_json(include_str!("../models/msff-lite/config.json")).expect("config");
+    let weights = include_bytes!("../models/msff-lite/weights.safetensors");
+    let [rows, columns] = config.tile_vox;
     println!("## Forward pass alone\n");
-    let [rows, columns] = Model::embedded(&cpu(None)).expect("the built-in model loads").config().tile_vox;
-    println!("Milliseconds per tile of {rows} × {columns}, median of {REPEATS}; ratio to 32-bit, batch 1.\n");
-    println!("| precision | batch | ms per tile | ratio |\n|---|---:|---:|---:|");
+    println!(
+        "Milliseconds per tile of {rows} × {columns} on {TILES} slices of one tile each, median of {REPEATS}; \
+        ratio to the first row. Batches of one tile run side by side, a thread for each.\n"
+    );
+    println!("| precision | batch | threads | ms per tile | ratio |\n|---|---:|---:|---:|---:|");
+    let grid = Grid::axis_aligned([TILES, columns, rows], config.spacing_mm, [0.0; 3]).expect("grid");
+    let (air, gate) = (Volume::filled(grid.clone(), -1.0), Volume::filled(grid, 1));
+    let all = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut base = None;
     for precision in [Precision::Fp32, Precision::Bf16] {
-        let model = Model::embedded(&cpu(Some(precision))).expect("the built-in model loads");
-        for batch in [1, 4, 8] {
-            let mut times: Vec<f64> = (0..=REPEATS)
-                .map(|_| {
-                    let mut tiles = vec![-1.0; batch * rows * columns];
-                    let started = Instant::now();
-                    model.forward(&mut tiles, batch).expect("forward");
-                    started.elapsed().as_secs_f64() * 1e3 / batch as f64
-                })
-                .skip(1)
-                .collect();
+        for (batch, threads) in [(1, 1), (1, all), (4, all), (8, all)] {
+            let choice = DeviceChoice { threads: Some(threads), ..cpu(Some(precision)) };
+            let config = ModelConfig { batch, ..config.clone() };
+            let model = Model::from_parts(config, weights, &choice).expect("model");
+            let pass = || {
+                let started = Instant::now();
+                let all = InferOptions::default();
+                model.probabilities(&air, &gate, all, &Monitor::default()).expect("probabilities");
+                started.elapsed().as_secs_f64() * 1e3 / TILES as f64
+            };
+            // The first one allocates.
+            let mut times: Vec<f64> = (0..=REPEATS).map(|_| pass()).skip(1).collect();
             times.sort_by(f64::total_cmp);
             let ms = times[REPEATS / 2];
             let base = *base.get_or_insert(ms);
-            println!("| {precision:?} | {batch} | {ms:.1} | {:.2} |", ms / base);
+            println!("| {precision:?} | {batch} | {threads} | {ms:.1} | {:.2} |", ms / base);
         }
     }
     println!();

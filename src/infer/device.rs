@@ -25,7 +25,7 @@ pub struct DeviceChoice {
     /// Number format; `None`: the model's own, but fp32 on a CPU without bf16 instructions, where
     /// emulation makes it slower.
     pub precision: Option<Precision>,
-    /// CPU threads of libtorch, for the whole process; `None`: every core.
+    /// CPU threads; `None`: every core.
     pub threads: Option<usize>,
 }
 
@@ -89,11 +89,15 @@ impl DeviceChoice {
         }
     }
 
+    /// How many threads of the CPU to use.
+    pub fn thread_count(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.unwrap_or(cores).clamp(1, 1024)
+    }
+
     /// Sets libtorch's thread count.
     pub fn set_threads(&self) {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = self.threads.unwrap_or(cores).clamp(1, 1024);
-        tch::set_num_threads(threads as i32);
+        tch::set_num_threads(self.thread_count() as i32);
     }
 }
 

@@ -7,7 +7,9 @@ mod across;
 mod config;
 mod device;
 mod fusion;
+mod lanes;
 mod model;
+mod pass;
 mod run;
 mod tiles;
 

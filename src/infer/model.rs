@@ -3,14 +3,16 @@
 use super::config::{ConfigError, ModelConfig, Precision};
 use super::device::{DeviceChoice, DeviceError};
 use super::fusion::{FusionConfig, FusionError};
+use super::lanes::Lanes;
+use super::pass::{Pass, guard_torch};
 use crate::monitor::Cancelled;
 use crate::network::{
-    Network, NetworkError, WeightsError, load_weights, parameter_count, prefer_channels_last, to_bfloat16,
+    NetworkError, WeightsError, load_weights, parameter_count, prefer_channels_last, share_weights,
+    to_bfloat16,
 };
 use sha2::{Digest, Sha256};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, nn};
 use thiserror::Error;
 
 /// The configuration's file name in a model's folder.
@@ -103,9 +105,9 @@ pub enum InferError {
 #[derive(Debug)]
 pub struct Model {
     config: ModelConfig,
-    network: Network,
     device: Device,
     precision: Precision,
+    pub(super) lanes: Lanes,
     parameters: usize,
     weights_sha256: String,
     /// Models whose probabilities are averaged with this one's; none but in a fusion.
@@ -164,17 +166,28 @@ impl Model {
         let device = choice.device()?;
         let precision = choice.precision(config.precision, device);
         choice.set_threads();
-        let built = guard_torch(|| {
-            let store = nn::VarStore::new(Device::Cpu);
-            let network = config.architecture.build(&store.root()).map_err(ConfigError::Architecture)?;
-            Ok::<_, ModelError>((store, network))
-        });
-        let (mut store, network) = built.map_err(ModelError::SetUp)??;
+        let build = || {
+            let built = guard_torch(|| {
+                let store = nn::VarStore::new(Device::Cpu);
+                let network = config.architecture.build(&store.root()).map_err(ConfigError::Architecture)?;
+                Ok::<_, ModelError>((store, network))
+            });
+            built.map_err(ModelError::SetUp)?
+        };
+        let (mut store, network) = build()?;
         load_weights(&store, weights)?;
         guard_torch(|| place(&mut store, device, precision)).map_err(ModelError::SetUp)?;
         let parameters = parameter_count(&store);
         let weights_sha256 = hex::encode(Sha256::digest(weights));
-        Ok(Self { config, network, device, precision, parameters, weights_sha256, others: Vec::new() })
+        let twin = || {
+            let (twin, network) = build()?;
+            guard_torch(|| share_weights(&store, &twin)).map_err(ModelError::SetUp)?;
+            Ok::<_, ModelError>(network)
+        };
+        let many = device == Device::Cpu && config.batch == 1;
+        let lanes = Lanes::new(network, twin, if many { choice.thread_count() } else { 1 }, choice)?;
+        let others = Vec::new();
+        Ok(Self { config, device, precision, lanes, parameters, weights_sha256, others })
     }
 
     /// What the model expects and how it is used. A fusion's network, plane, tiles and batch are its
@@ -196,6 +209,11 @@ impl Model {
         self.precision
     }
 
+    /// A forward pass of the model's own batch.
+    pub(super) fn pass(&self) -> Pass {
+        Pass::new(&self.config, self.device, self.precision)
+    }
+
     /// Number of trainable values.
     pub fn parameters(&self) -> usize {
         self.parameters
@@ -205,37 +223,6 @@ impl Model {
     /// hashes, each as 64 such digits, in order.
     pub fn weights_sha256(&self) -> &str {
         &self.weights_sha256
-    }
-
-    /// One forward pass: `tiles` holds `batch` tiles of the model's size, one after the other, and
-    /// becomes their probabilities.
-    pub fn forward(&self, tiles: &mut [f32], batch: usize) -> Result<(), InferError> {
-        let [rows, columns] = self.config.tile_vox;
-        let pass = || -> Result<Result<(), NetworkError>, tch::TchError> {
-            let _guard = tch::no_grad_guard();
-            let shape = [batch as i64, 1, rows as i64, columns as i64];
-            let input = Tensor::f_from_slice(tiles)?.f_view(shape)?.f_to_device(self.device)?;
-            let logits = match self.network.logits(&input.f_to_kind(self.kind())?, false) {
-                Ok(logits) => logits,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            let answer = logits.f_to_kind(Kind::Float)?.f_sigmoid()?.f_to_device(Device::Cpu)?;
-            let count = tiles.len();
-            answer.f_contiguous()?.f_copy_data(tiles, count)?;
-            Ok(Ok(()))
-        };
-        match guard_torch(AssertUnwindSafe(pass)) {
-            Ok(Ok(done)) => Ok(done?),
-            Ok(Err(error)) => Err(with_size(from_torch(&error.to_string()), batch, [rows, columns])),
-            Err(error) => Err(with_size(error, batch, [rows, columns])),
-        }
-    }
-
-    fn kind(&self) -> Kind {
-        match self.precision {
-            Precision::Fp32 => Kind::Float,
-            Precision::Bf16 => Kind::BFloat16,
-        }
     }
 }
 
@@ -249,35 +236,6 @@ fn place(store: &mut nn::VarStore, device: Device, precision: Precision) {
     store.set_device(device);
 }
 
-/// Runs code that panics where libtorch throws, and makes an error of it.
-fn guard_torch<T>(work: impl FnOnce() -> T) -> Result<T, InferError> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let text = payload.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-        from_torch(text.unwrap_or("a panic without message"))
-    })
-}
-
-/// libtorch's exceptions carry a C++ backtrace after the first line; only that line is kept.
-fn from_torch(message: &str) -> InferError {
-    let signs = ["out of memory", "can't allocate memory", "not enough memory"];
-    let exhausted = signs.iter().any(|sign| message.contains(sign));
-    let line = message.split("\\n").next().unwrap_or_default().lines().next().unwrap_or_default();
-    let reason = line.to_owned();
-    if exhausted {
-        InferError::OutOfMemory { batch: 0, rows: 0, columns: 0, reason }
-    } else {
-        InferError::Torch { reason }
-    }
-}
-
-fn with_size(error: InferError, batch: usize, [rows, columns]: [usize; 2]) -> InferError {
-    match error {
-        InferError::OutOfMemory { reason, .. } => InferError::OutOfMemory { batch, rows, columns, reason },
-        other => other,
-    }
-}
-
 fn read_config(folder: &Path) -> Result<String, ModelError> {
     let path = folder.join(CONFIG_FILE);
     std::fs::read_to_string(&path).map_err(|e| unreadable(&path, &e))
@@ -285,27 +243,4 @@ fn read_config(folder: &Path) -> Result<String, ModelError> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ModelError {
     ModelError::Io { path: path.display().to_string(), reason: error.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_libtorch_exception_becomes_an_error() {
-        let failed =
-            guard_torch(|| Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)).matmul(&Tensor::from(1)));
-        assert!(matches!(failed, Err(InferError::Torch { .. })), "{failed:?}");
-    }
-
-    #[test]
-    fn exhausted_memory_is_recognised() {
-        // Four exabytes: no machine has them, and libtorch says so without touching any.
-        let failed = guard_torch(|| Tensor::zeros([1 << 60], (Kind::Float, Device::Cpu)));
-        let error = with_size(failed.unwrap_err(), 3, [16, 32]);
-        assert!(
-            matches!(&error, InferError::OutOfMemory { batch: 3, rows: 16, columns: 32, .. }),
-            "{error:?}"
-        );
-    }
 }

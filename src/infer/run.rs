@@ -33,9 +33,9 @@ impl Model {
     ///   mapped to [−1, 1]
     /// * `gate`: the same size; not 0 where a probability is kept
     ///
-    /// Besides the two volumes and the result, memory holds one batch of tiles and the slices that it
-    /// touches. Steps are slices; cancellation is noticed between passes. A fusion's members answer one
-    /// after the other, and the result is the mean.
+    /// Besides the two volumes and the result, memory holds a round of batches ([`super::lanes`]) and the
+    /// slices that it touches. Steps are slices; cancellation is noticed between passes. A fusion's
+    /// members answer one after the other, and the result is the mean.
     ///
     /// Skipping changes no bit: a tile has the same place in a batch of the same length whether or not
     /// others are skipped (libtorch's last digit depends on both), and only a pass without any wanted
@@ -118,6 +118,14 @@ struct Open {
     sums: Vec<f32>,
 }
 
+/// Tiles that the network sees together.
+struct Batch {
+    /// A place that nobody wants holds any finite values.
+    tiles: Vec<f32>,
+    /// Slice and number of the tile at each place so far; `None` where nobody wants the answer.
+    queued: Vec<Option<(usize, usize)>>,
+}
+
 /// The state of one run.
 struct Run<'a> {
     model: &'a Model,
@@ -126,10 +134,9 @@ struct Run<'a> {
     values: &'a [f32],
     gate: &'a [u8],
     tiling: Tiling,
-    /// `batch` tiles; a place that nobody wants holds any finite values.
-    tiles: Vec<f32>,
-    /// Slice and number of the tile at each place so far; `None` where nobody wants the answer.
-    queued: Vec<Option<(usize, usize)>>,
+    filling: Batch,
+    /// Full batches with a tile that is wanted, for the next round.
+    ready: Vec<Batch>,
     open: Vec<Open>,
     result: Volume<f32>,
 }
@@ -145,15 +152,15 @@ impl<'a> Run<'a> {
             size,
             values: normalised.voxels(),
             gate: gate.voxels(),
-            tiles: vec![OUTSIDE; config.batch * tiling.tile_len()],
+            filling: Batch { tiles: vec![OUTSIDE; config.batch * tiling.tile_len()], queued: Vec::new() },
             tiling,
-            queued: Vec::with_capacity(config.batch),
+            ready: Vec::new(),
             open: Vec::new(),
             result: Volume::filled(normalised.grid().clone(), 0.0),
         }
     }
 
-    /// Queues a slice's tiles, running a pass whenever a batch is full.
+    /// Queues a slice's tiles, running a round whenever there are batches enough.
     fn slice(&mut self, slice: usize, options: InferOptions, monitor: &Monitor) -> Result<(), InferError> {
         let gate = self.plane.extract(self.gate, self.size, slice);
         let count = self.tiling.count();
@@ -166,8 +173,9 @@ impl<'a> Run<'a> {
         self.open.push(Open { slice, gate, sums: vec![0.0; self.tiling.slice_len()] });
         for (n, wanted) in wanted.into_iter().enumerate() {
             if wanted {
-                let start = self.queued.len() * self.tiling.tile_len();
-                let tile = &mut self.tiles[start..start + self.tiling.tile_len()];
+                let Batch { tiles, queued } = &mut self.filling;
+                let start = queued.len() * self.tiling.tile_len();
+                let tile = &mut tiles[start..start + self.tiling.tile_len()];
                 self.tiling.cut(n, &values, OUTSIDE, tile);
             }
             self.queue(wanted.then_some((slice, n)), n + 1 == count, monitor)?;
@@ -175,7 +183,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Takes the next place. A full batch runs and closes the open slices, the last of them only when
+    /// Takes the next place. A full round runs and closes the open slices, the last of them only when
     /// this was its `last` tile.
     fn queue(
         &mut self,
@@ -183,11 +191,15 @@ impl<'a> Run<'a> {
         last: bool,
         monitor: &Monitor,
     ) -> Result<(), InferError> {
-        self.queued.push(tile);
-        if self.queued.len() < self.model.config().batch {
+        self.filling.queued.push(tile);
+        if self.filling.queued.len() < self.model.config().batch {
             return Ok(());
         }
-        self.pass(monitor)?;
+        self.fill();
+        if self.ready.len() < self.model.lanes.round() {
+            return Ok(());
+        }
+        self.round(monitor)?;
         let waiting = if last { None } else { self.open.pop() };
         self.close()?;
         self.open.extend(waiting);
@@ -196,22 +208,34 @@ impl<'a> Run<'a> {
 
     /// Runs what is queued and closes every slice.
     fn flush(&mut self, monitor: &Monitor) -> Result<(), InferError> {
-        self.pass(monitor)?;
+        self.fill();
+        self.round(monitor)?;
         self.close()
     }
 
-    /// One forward pass, if anybody wants it; its answers go to the open slices.
-    fn pass(&mut self, monitor: &Monitor) -> Result<(), InferError> {
-        monitor.check()?;
-        let queued = std::mem::take(&mut self.queued);
-        if queued.iter().all(Option::is_none) {
-            return Ok(());
+    /// Makes the batch ready, if anybody wants it, and begins the next one.
+    fn fill(&mut self) {
+        let queued = std::mem::take(&mut self.filling.queued);
+        if queued.iter().any(Option::is_some) {
+            let next = vec![OUTSIDE; self.filling.tiles.len()];
+            self.ready.push(Batch { tiles: std::mem::replace(&mut self.filling.tiles, next), queued });
         }
-        self.model.forward(&mut self.tiles, self.model.config().batch)?;
-        let tiles = self.tiles.chunks_exact(self.tiling.tile_len());
-        for ((slice, n), tile) in queued.into_iter().zip(tiles).filter_map(|(q, t)| Some((q?, t))) {
-            if let Some(open) = self.open.iter_mut().find(|open| open.slice == slice) {
-                self.tiling.add(n, tile, &mut open.sums);
+    }
+
+    /// One forward pass for each batch that is ready; the answers go to the open slices.
+    fn round(&mut self, monitor: &Monitor) -> Result<(), InferError> {
+        monitor.check()?;
+        let (pass, mut ready) = (self.model.pass(), std::mem::take(&mut self.ready));
+        self.model.lanes.run(&mut ready, |network, batch| {
+            monitor.check()?;
+            pass.forward(network, &mut batch.tiles)
+        })?;
+        for Batch { tiles, queued } in ready {
+            let tiles = tiles.chunks_exact(self.tiling.tile_len());
+            for ((slice, n), tile) in queued.into_iter().zip(tiles).filter_map(|(q, t)| Some((q?, t))) {
+                if let Some(open) = self.open.iter_mut().find(|open| open.slice == slice) {
+                    self.tiling.add(n, tile, &mut open.sums);
+                }
             }
         }
         Ok(())

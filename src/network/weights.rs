@@ -100,6 +100,16 @@ pub fn prefer_channels_last(store: &nn::VarStore) {
     }
 }
 
+/// Lets the variables of `to` use the values in memory of those of `from`, a store of the same network.
+pub fn share_weights(from: &nn::VarStore, to: &nn::VarStore) {
+    let values = from.variables();
+    for (name, mut variable) in to.variables() {
+        if let Some(value) = values.get(&name) {
+            variable.set_data(&value.detach());
+        }
+    }
+}
+
 /// Makes the network compute in bfloat16. Batch normalisation stays fp32: libtorch mixes the two, and
 /// its statistics lose nothing.
 pub fn to_bfloat16(store: &nn::VarStore) {
