@@ -38,6 +38,9 @@ export type Show = (order: Order, stored: Stored, result: Result) => Promise<voi
 /** The server sends progress every second; this long without an event it is taken for dead. */
 const SILENCE_MS = 30_000;
 
+/** How often progress within a stage is told. A browser that draws in software takes its time from the model's. */
+const TELL_MS = 500;
+
 /** One run at a time: from the order to its end. Knows nothing of the panel. */
 export class Run {
   readonly state = new Store<RunState>({ kind: 'idle' });
@@ -91,6 +94,8 @@ class Attempt {
   readonly #tell: (state: RunState) => void;
   readonly #startedAt = performance.now();
   #silent = false;
+  #stage: Stage | undefined;
+  #toldAt = 0;
   #result: Result | undefined;
   #stored: Stored | undefined;
   #completed = false;
@@ -149,6 +154,10 @@ class Attempt {
   }
 
   #progress(progress: Progress): void {
+    const now = performance.now();
+    if (progress.stage === this.#stage && now - this.#toldAt < TELL_MS) return;
+    this.#stage = progress.stage;
+    this.#toldAt = now;
     if (progress.stage === Stage.QUEUED && progress.queuePlace > 0) this.#queued(progress.queuePlace);
     else this.#running(progress);
   }
