@@ -5,5 +5,5 @@ export async function startSpinefx({ program, args = [], log, listen = '127.0.0.
   const child = start(program, ['serve', '--listen', listen, ...args], { log });
   const address = () => /listening on ([\d.]+:\d+)/.exec(child.output())?.[1];
   await ready(child, 'spinefx', address);
-  return { address: address(), output: child.output, ended: child.ended, stop: child.stop };
+  return { ...child, address: address() };
 }

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { until } from '../dev/child.mjs';
 import { seriesOf, store, studies } from '../dev/dicomweb.mjs';
 import { startOrthanc } from '../dev/orthanc.mjs';
 import { startViewer } from '../dev/serve.mjs';
@@ -63,6 +64,18 @@ async function furnish(world, { folders, serve, config, viewerPort }) {
 export async function realServer(archive, folder, more = []) {
   const log = join(folder, 'spinefx.log');
   return startSpinefx({ program: PROGRAM, args: ['--archive', archive.root, ...more], log });
+}
+
+/** Cancels a call by `act`, and waits until the server's log says that it has noticed. */
+export async function noticesCancel(server, act) {
+  const before = server.output().length;
+  const log = () => server.output().slice(before);
+  await act();
+  await until(
+    () => /request failed.*CANCELLED/.test(log()),
+    10,
+    () => `no CANCELLED in the log:\n${log()}`,
+  );
 }
 
 /** Folder of the test studies, made once for a run of the tests by `spinefx phantom` and fixtures.py. */
