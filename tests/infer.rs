@@ -16,9 +16,13 @@ use std::sync::{Arc, Mutex};
 use tch::Tensor;
 
 fn model(plane: Plane, batch: usize, precision: Precision) -> Model {
+    model_on(None, plane, batch, precision)
+}
+
+fn model_on(threads: Option<usize>, plane: Plane, batch: usize, precision: Precision) -> Model {
     let config = config(plane, batch);
     let (store, _network) = lively();
-    let choice = DeviceChoice { place: Place::Cpu, precision: Some(precision), ..DeviceChoice::default() };
+    let choice = DeviceChoice { place: Place::Cpu, precision: Some(precision), threads };
     Model::from_parts(config, &saved(&store, StoredAs::F32), &choice).unwrap()
 }
 
@@ -51,17 +55,31 @@ fn run(model: &Model, skip_empty: bool) -> Volume<f32> {
 
 #[test]
 fn skipping_empty_tiles_changes_no_bit() {
-    for plane in [Plane::Axial, Plane::Sagittal] {
-        let model = model(plane, 3, Precision::Fp32);
+    for (plane, batch) in [(Plane::Axial, 3), (Plane::Sagittal, 3), (Plane::Axial, 1)] {
+        let model = model(plane, batch, Precision::Fp32);
         let (all, some) = (run(&model, false), run(&model, true));
-        let same = all.voxels().iter().zip(some.voxels()).all(|(a, b)| a.to_bits() == b.to_bits());
-        assert!(same, "{plane:?}");
+        assert!(same_bits(&all, &some), "{plane:?} in batches of {batch}");
         let (_, gate) = volume(SIZE);
         let kept = |keep: u8| some.voxels().iter().zip(gate.voxels()).filter(move |(_, g)| **g == keep);
         assert!(kept(0).all(|(p, _)| *p == 0.0));
         assert!(kept(1).all(|(p, _)| *p > 0.0 && *p < 1.0));
         let (low, high) = kept(1).fold((1.0_f32, 0.0_f32), |(l, h), (p, _)| (l.min(*p), h.max(*p)));
         assert!(high - low > 0.01, "probabilities that do not vary prove nothing: {low} to {high}");
+    }
+}
+
+fn same_bits(a: &Volume<f32>, b: &Volume<f32>) -> bool {
+    a.voxels().iter().zip(b.voxels()).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+#[test]
+fn threads_change_no_bit() {
+    for precision in [Precision::Fp32, Precision::Bf16] {
+        let with = |threads| run(&model_on(Some(threads), Plane::Axial, 1, precision), true);
+        let alone = with(1);
+        for threads in [2, 5] {
+            assert!(same_bits(&alone, &with(threads)), "{precision:?}, {threads} threads");
+        }
     }
 }
 

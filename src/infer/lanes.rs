@@ -44,7 +44,7 @@ impl Lanes {
         let pool = ThreadPoolBuilder::new()
             .num_threads(count)
             .thread_name(|n| format!("infer-{n}"))
-            .start_handler(|_| tch::set_num_threads(1));
+            .start_handler(|_| libtorch_threads(1));
         let pool = if count > 1 { pool.build().ok() } else { None };
         // A machine that gives no more threads still computes.
         let Some(pool) = pool else {
@@ -71,8 +71,7 @@ impl Lanes {
     ) -> Result<(), InferError> {
         match self {
             Self::One { network, threads } => {
-                // libtorch gives a new thread the number that was set last, which may be a lane's 1.
-                tch::set_num_threads(*threads as i32);
+                libtorch_threads(*threads);
                 items.iter_mut().try_for_each(|item| pass(network, item))
             }
             Self::Many { pool, networks } => pool.install(|| {
@@ -84,4 +83,11 @@ impl Lanes {
             }),
         }
     }
+}
+
+/// How many threads libtorch may use for the work of the calling one. Asking first matters: at its first
+/// work, libtorch gives a thread the number that any thread has set last.
+fn libtorch_threads(count: usize) {
+    let _ = tch::get_num_threads();
+    tch::set_num_threads(count as i32);
 }
