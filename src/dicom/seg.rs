@@ -171,7 +171,8 @@ fn pixels(to: &mut DataSet, [columns, rows]: [usize; 2], frames: usize) {
     short(to, tags::PIXEL_REPRESENTATION, 0);
 }
 
-/// The segments that the pixels name: a label map's background is one, too (C.8.20.2.3).
+/// The segments that the pixels name: a label map's background is one, too (C.8.20.2.3). It comes last, since
+/// OHIF 3.12 and 3.13 give segment n the colour of the n-th item.
 fn segments(kind: SegmentationType, algorithm: &Algorithm) -> Vec<DataSet> {
     let background = (kind == SegmentationType::LabelMap).then(|| {
         let meaning = [codes::BACKGROUND, codes::BACKGROUND];
@@ -180,7 +181,7 @@ fn segments(kind: SegmentationType, algorithm: &Algorithm) -> Vec<DataSet> {
     let meaning = [codes::ABNORMAL_STRUCTURE, codes::FRACTURE];
     let mut fracture = segment((SEGMENT, "Fracture"), meaning, RED_CIELAB, algorithm);
     code(&mut fracture, tags::ANATOMIC_REGION_SEQUENCE, codes::SPINE);
-    background.into_iter().chain([fracture]).collect()
+    std::iter::once(fracture).chain(background).collect()
 }
 
 /// A segment, told apart by `algorithm` (C.8.20.4). `meaning` is its category and its type.

@@ -55,9 +55,9 @@ data_set = pydicom.dcmread(path)
 assert np.count_nonzero(data_set.pixel_array) == np.count_nonzero(mask)
 assert data_set.NumberOfFrames == max(1, np.count_nonzero(mask.any(axis=(1, 2))))
 # Every value of a label map is described, the background, too (PS3.3 C.8.20.2.3).
-numbers = {"BINARY": [1], "LABELMAP": [0, 1]}[meant["type"]]
+numbers = {"BINARY": [1], "LABELMAP": [1, 0]}[meant["type"]]
 assert [item.SegmentNumber for item in data_set.SegmentSequence] == numbers
-segment = data_set.SegmentSequence[-1]
+segment = data_set.SegmentSequence[0]
 assert segment.SegmentedPropertyTypeCodeSequence[0].CodeValue == "72704001"
 assert segment.SegmentedPropertyCategoryCodeSequence[0].CodeValue == "49755003"
 assert len(segment.RecommendedDisplayCIELabValue) == 3

@@ -96,6 +96,7 @@ test('frames that do not fill whole bytes: the overlay is the mask, at once and 
   await waitForState(page, 'done', 120);
   assert.equal(odd.findings.length, await part(page, 'finding').count());
   assert.deepEqual(await overlayOf(page), odd.mask);
+  await assertColoured(page, 1);
 
   const later = await open('odd');
   await layOver(later.page);
