@@ -19,8 +19,8 @@ use std::path::PathBuf;
 /// TABLE.md with a plot and pictures, and one JSON file per training: a training that is finished is not
 /// repeated, so a stopped run goes on where it was. Whatever comes out is what is printed.
 ///
-///   small  24 spines at 3 mm, networks of an eighth of the published widths, 2 seeds: about 15
-///          minutes for a table on 2 quiet cores
+///   small  60 spines at 3 mm, networks of an eighth of the published widths, 3 seeds: 40 to 70
+///          minutes for a table on 2 cores
 ///   full   150 spines at 0.8 mm, published widths, 150 epochs, 3 seeds: for a GPU, days
 ///   smoke  seconds a network: shows that everything runs, and nothing about the networks
 #[derive(Debug, Args)]
@@ -87,7 +87,8 @@ pub fn run(args: &Reproduce) -> anyhow::Result<()> {
     choice.set_threads();
     let device = choice.device()?;
     let left = run::estimate(table, &budget, &places, device)?;
-    println!("{}: about {:.0} minutes of training left", table.name(), (left.as_secs_f64() / 60.0).ceil());
+    let minutes = (left.as_secs_f64() / 60.0).ceil();
+    println!("{}: at most about {minutes:.0} minutes of training left", table.name());
     let bars = Bars::new();
     let outcomes = run::run(table, &budget, &places, &choice, &mut |event| bars.show(&event))?;
     bars.finish();

@@ -43,17 +43,17 @@ impl Budget {
         slices_per_epoch: Some(16),
         seeds: 1,
     };
-    /// For two cores of a CPU: some minutes for a table.
+    /// For two cores of a CPU: about an hour for a table.
     pub const SMALL: Self = Self {
-        phantoms: 24,
+        phantoms: 60,
         prevalence: 1.0,
         spacing_mm: 3.0,
         tile_vox: 64,
         narrower: 8,
-        epochs: 10,
+        epochs: 40,
         batch: 8,
-        slices_per_epoch: Some(120),
-        seeds: 2,
+        slices_per_epoch: Some(320),
+        seeds: 3,
     };
     /// The paper's sizes and recipe, for a GPU.
     pub const FULL: Self = Self {

@@ -171,7 +171,8 @@ impl Variant<'_> {
             &EvaluateOptions::default(),
             &Monitor::default(),
             &mut |done, volume, pictures| {
-                if shown.is_none() && volume.is_fractured() {
+                // The page shows the first seed's.
+                if self.seed == 0 && shown.is_none() && volume.is_fractured() {
                     shown = Some(pictures);
                 }
                 on(Progress::Measured(done, cases.len()));
