@@ -1,5 +1,5 @@
 //! A mask → a Segmentation Storage object (PS3.3 A.51): Explicit VR Little Endian, uncompressed, one
-//! segment, BINARY wherever readers agree about its bits ([`super::seg_type`]).
+//! segment, BINARY wherever readers agree about its bits (`seg_type.rs`).
 
 use super::codes;
 use super::elements::{DataSet, as_file, sequence, short, text};

@@ -33,7 +33,7 @@ impl Model {
     ///   mapped to [−1, 1]
     /// * `gate`: the same size; not 0 where a probability is kept
     ///
-    /// Besides the two volumes and the result, memory holds a round of batches ([`super::lanes`]) and the
+    /// Besides the two volumes and the result, memory holds a round of batches (`infer/lanes.rs`) and the
     /// slices that it touches. Steps are slices; cancellation is noticed between passes. A fusion's
     /// members answer one after the other, and the result is the mean.
     ///
