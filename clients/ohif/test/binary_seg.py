@@ -1,6 +1,8 @@
 """Writes a SEG anew as BINARY, as programs do that know no other kind.
 
     binary_seg.py SEG OUT
+
+The pixels stay the same; where frames do not fill whole bytes, they share one.
 """
 
 from __future__ import annotations
