@@ -3,8 +3,8 @@
 
 use super::codes;
 use super::elements::{DataSet, as_file, sequence, short, text};
-use super::seg_frames::{BACKGROUND, SEGMENT, dimensions, frame_groups, on_source_planes, shared_groups};
-use super::seg_type::SegmentationType;
+use super::seg_frames::{dimensions, frame_groups, on_source_planes, shared_groups};
+use super::seg_type::{BACKGROUND, SEGMENT, SegmentationType};
 use super::seg_uids::Uids;
 use super::source::SourceSeries;
 use crate::volume::Volume;
@@ -92,7 +92,6 @@ pub fn write_segmentation(
     let (date, time) = now_utc();
     let mut to = source.identity.clone();
     let uids = Uids::of(mask, source, algorithm);
-    text(&mut to, tags::SOP_CLASS_UID, VR::UI, kind.sop_class());
     general(&mut to, source, &uids, [&date, &time]);
     equipment(&mut to, algorithm);
     pixels(&mut to, source.size, frames.len());
@@ -103,7 +102,8 @@ pub fn write_segmentation(
     sequence(&mut to, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared_groups(source)]);
     let groups = frames.iter().zip(1..).map(|(frame, rank)| frame_groups(frame, kind, rank)).collect();
     sequence(&mut to, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, groups);
-    let bytes = PrimitiveValue::U8(kind.encode(&frames).into());
+    let all_pixels = frames.iter().flat_map(|frame| frame.pixels.iter().copied());
+    let bytes = PrimitiveValue::U8(kind.encode(all_pixels).into());
     to.put(DataElement::new(tags::PIXEL_DATA, VR::OB, bytes));
     encode(to)
 }

@@ -1,5 +1,4 @@
-//! Frames of a segmentation: which planes they are, their bits, and the functional groups that place
-//! them (PS3.3 C.7.6.16, C.8.20.3).
+//! Frames of a segmentation: which planes they are, and the functional groups that place them (PS3.3 C.7.6.16, C.8.20.3).
 
 use super::codes;
 use super::elements::{DataSet, decimals, sequence, short, text};
@@ -9,12 +8,6 @@ use super::source::{SourceFrame, SourceSeries};
 use crate::volume::Volume;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
-
-/// The segment there is.
-pub(super) const SEGMENT: u16 = 1;
-
-/// What is none, where pixels have to name it.
-pub(super) const BACKGROUND: u16 = 0;
 
 /// One plane of the mask that has a voxel set.
 pub(super) struct MaskFrame<'a> {
@@ -63,18 +56,6 @@ fn sampled(mask: &Volume<u8>, source: &SourceSeries, frame: &SourceFrame) -> Vec
     (0..columns * rows).map(at).collect()
 }
 
-/// Bits one after the other, the first pixel in the least significant bit; a frame may begin inside a
-/// byte (PS3.5 8.2). Padded to an even number of bytes.
-pub(super) fn pack(frames: &[MaskFrame]) -> Vec<u8> {
-    let bits: usize = frames.iter().map(|frame| frame.pixels.len()).sum();
-    let mut bytes = vec![0_u8; bits.div_ceil(8).next_multiple_of(2)];
-    let set = frames.iter().flat_map(|frame| &frame.pixels).enumerate().filter(|(_, pixel)| **pixel);
-    for (n, _) in set {
-        bytes[n / 8] |= 1 << (n % 8);
-    }
-    bytes
-}
-
 /// Groups that hold for all frames: pixel measures and orientation.
 pub(super) fn shared_groups(source: &SourceSeries) -> DataSet {
     let Plane { orientation, pixel_spacing_mm, thickness_mm, .. } = &source.plane;
@@ -95,7 +76,7 @@ pub(super) fn shared_groups(source: &SourceSeries) -> DataSet {
 
 /// Groups of one frame, the `rank`-th (from 1) along the stack. A frame of a label map is of no one segment.
 pub(super) fn frame_groups(frame: &MaskFrame, kind: SegmentationType, rank: u32) -> DataSet {
-    let segment = (kind == SegmentationType::Binary).then_some(SEGMENT);
+    let segment = kind.frame_segment();
     let mut content = DataSet::new_empty();
     let index = PrimitiveValue::U32(segment.map(u32::from).into_iter().chain([rank]).collect());
     content.put(DataElement::new(tags::DIMENSION_INDEX_VALUES, VR::UL, index));
@@ -142,30 +123,11 @@ pub(super) fn dimensions(to: &mut DataSet, kind: SegmentationType, organization_
         text(&mut item, tags::DIMENSION_DESCRIPTION_LABEL, VR::LO, label);
         item
     };
-    let segment = (kind == SegmentationType::Binary).then(|| {
+    let segment = kind.frame_segment().map(|_| {
         index(tags::REFERENCED_SEGMENT_NUMBER, tags::SEGMENT_IDENTIFICATION_SEQUENCE, "Segment Number")
     });
     let position = index(tags::IMAGE_POSITION_PATIENT, tags::PLANE_POSITION_SEQUENCE, "Image Position");
     let indices = segment.into_iter().chain([position]).collect();
     sequence(to, tags::DIMENSION_ORGANIZATION_SEQUENCE, vec![organization]);
     sequence(to, tags::DIMENSION_INDEX_SEQUENCE, indices);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bits_run_across_frames_from_the_least_significant() {
-        let source = SourceFrame {
-            sop_class_uid: String::new(),
-            sop_instance_uid: String::new(),
-            frame_number: None,
-            position_lps: [0.0; 3],
-        };
-        let frame = |pixels: [bool; 3]| MaskFrame { source: &source, pixels: pixels.to_vec() };
-        let frames = [frame([true, false, false]), frame([false, true, true]), frame([true, true, true])];
-        assert_eq!(pack(&frames), [0b1111_0001, 0b0000_0001]);
-        assert_eq!(pack(&frames[..1]), [1, 0]);
-    }
 }

@@ -1,13 +1,18 @@
 //! How the pixels of a segmentation are stored (PS3.3 C.8.20.2.3).
 
 use super::elements::{DataSet, short, text};
-use super::seg_frames::{MaskFrame, pack};
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use dicom_dictionary_std::uids::SEGMENTATION_STORAGE;
 
 /// LABELMAP objects have a class of their own (Supplement 243).
 pub(super) const LABEL_MAP_STORAGE: &str = "1.2.840.10008.5.1.4.1.1.66.7";
+
+/// The segment there is.
+pub(super) const SEGMENT: u16 = 1;
+
+/// What is none, where pixels have to name it.
+pub(super) const BACKGROUND: u16 = 0;
 
 /// Segmentation Type, as far as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +31,9 @@ impl SegmentationType {
         if (columns * rows).is_multiple_of(8) { Self::Binary } else { Self::LabelMap }
     }
 
-    /// SOP Class UID.
-    pub fn sop_class(self) -> &'static str {
-        match self {
-            Self::Binary => SEGMENTATION_STORAGE,
-            Self::LabelMap => LABEL_MAP_STORAGE,
-        }
+    /// The segment that a whole frame is of; a label map's pixels name theirs.
+    pub fn frame_segment(self) -> Option<u16> {
+        (self == Self::Binary).then_some(SEGMENT)
     }
 
     /// Bits Allocated.
@@ -42,34 +44,44 @@ impl SegmentationType {
         }
     }
 
-    /// Segmentation Type and what follows from it in the Image Pixel module.
+    /// SOP class, Segmentation Type and what follows from it in the Image Pixel module.
     pub fn describe(self, to: &mut DataSet) {
-        let name = match self {
-            Self::Binary => "BINARY",
-            Self::LabelMap => "LABELMAP",
+        let (class, name) = match self {
+            Self::Binary => (SEGMENTATION_STORAGE, "BINARY"),
+            Self::LabelMap => (LABEL_MAP_STORAGE, "LABELMAP"),
         };
+        text(to, tags::SOP_CLASS_UID, VR::UI, class);
         text(to, tags::SEGMENTATION_TYPE, VR::CS, name);
         let bits = self.bits() as u16;
         short(to, tags::BITS_ALLOCATED, bits);
         short(to, tags::BITS_STORED, bits);
         short(to, tags::HIGH_BIT, bits - 1);
         if self == Self::LabelMap {
-            short(to, tags::PIXEL_PADDING_VALUE, 0);
+            short(to, tags::PIXEL_PADDING_VALUE, BACKGROUND);
         }
     }
 
-    /// Pixel Data, padded to an even number of bytes.
-    pub fn encode(self, frames: &[MaskFrame]) -> Vec<u8> {
-        match self {
-            Self::Binary => pack(frames),
-            Self::LabelMap => {
-                let mut bytes: Vec<u8> =
-                    frames.iter().flat_map(|frame| &frame.pixels).map(|pixel| u8::from(*pixel)).collect();
-                bytes.resize(bytes.len().next_multiple_of(2), 0);
-                bytes
-            }
-        }
+    /// Pixel Data of all frames, one after the other, padded to an even number of bytes.
+    pub fn encode(self, pixels: impl Iterator<Item = bool>) -> Vec<u8> {
+        let mut bytes = match self {
+            Self::Binary => pack(pixels),
+            Self::LabelMap => pixels.map(u8::from).collect(),
+        };
+        bytes.resize(bytes.len().next_multiple_of(2), 0);
+        bytes
     }
+}
+
+/// Bits one after the other, the first pixel in the least significant bit (PS3.5 8.2).
+fn pack(pixels: impl Iterator<Item = bool>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (n, pixel) in pixels.enumerate() {
+        if n % 8 == 0 {
+            bytes.push(0);
+        }
+        bytes[n / 8] |= u8::from(pixel) << (n % 8);
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -86,5 +98,13 @@ mod tests {
         ] {
             assert_eq!(SegmentationType::of(size), meant, "{size:?}");
         }
+    }
+
+    #[test]
+    fn bits_run_across_frames_from_the_least_significant() {
+        let frames = [[true, false, false], [false, true, true], [true, true, true]];
+        let encode = |frames: &[[bool; 3]]| SegmentationType::Binary.encode(frames.iter().flatten().copied());
+        assert_eq!(encode(&frames), [0b1111_0001, 0b0000_0001]);
+        assert_eq!(encode(&frames[..1]), [1, 0]);
     }
 }
