@@ -8,9 +8,11 @@ use spinefx::infer::{DeviceChoice, InferOptions, Model, Place, Precision};
 use spinefx::monitor::Monitor;
 use spinefx::network::{
     AsppInput, Module, MsffConfig, NetworkError, StoredAs, WeightsError, load_weights, prefer_channels_last,
+    share_weights,
 };
 use spinefx::plane::Plane;
 use spinefx::volume::{Grid, Volume};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use tch::nn::OptimizerConfig;
 use tch::{Device, Kind, Reduction, Tensor, nn};
@@ -136,6 +138,19 @@ fn weights_survive_a_round_trip() {
 }
 
 /// A checkpoint with one tensor changed by `spoil`.
+#[test]
+fn shared_weights_are_the_same_memory() {
+    let (store, network) = lively();
+    let (twin, other) = build(&MsffConfig::with_width(8));
+    share_weights(&store, &twin);
+    let memory = |store: &nn::VarStore| {
+        store.variables().into_iter().map(|(name, v)| (name, v.data_ptr())).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(memory(&store), memory(&twin));
+    let slices = noise(&[1, 1, 32, 48], 3);
+    assert!(eval(&network, &slices).equal(&eval(&other, &slices)));
+}
+
 fn spoiled(name: &str, spoil: impl Fn(&mut Vec<(String, Tensor)>, usize)) -> WeightsError {
     let (store, _network) = build(&MsffConfig::with_width(4));
     let mut tensors: Vec<(String, Tensor)> = store.variables().into_iter().collect();

@@ -95,10 +95,17 @@ impl DeviceChoice {
         self.threads.unwrap_or(cores).clamp(1, 1024)
     }
 
-    /// Sets libtorch's thread count.
+    /// Sets libtorch's thread count for the calling thread.
     pub fn set_threads(&self) {
-        tch::set_num_threads(self.thread_count() as i32);
+        libtorch_threads(self.thread_count());
     }
+}
+
+/// How many threads libtorch may use for the work of the calling one. Asking first matters: at its first
+/// work, libtorch gives a thread the number that any thread has set last.
+pub(super) fn libtorch_threads(count: usize) {
+    let _ = tch::get_num_threads();
+    tch::set_num_threads(count as i32);
 }
 
 #[cfg(target_arch = "x86_64")]

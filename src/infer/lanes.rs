@@ -2,7 +2,7 @@
 //! threads would share every convolution of one tile and wait for each other at its end, the longer the
 //! busier the machine is with something else.
 
-use super::device::DeviceChoice;
+use super::device::libtorch_threads;
 use super::model::{InferError, ModelError};
 use crate::network::Network;
 use rayon::prelude::*;
@@ -34,23 +34,24 @@ pub(super) enum Lanes {
 
 impl Lanes {
     /// * `twin`: another network that shares the weights of `network`
-    /// * `count`: passes at a time; 1 leaves the threads to libtorch
+    /// * `threads`: of the CPU, for all passes together
+    /// * `side_by_side`: a pass for each of them, rather than all of them for each pass
     pub fn new(
         network: Network,
         twin: impl Fn() -> Result<Network, ModelError>,
-        count: usize,
-        choice: &DeviceChoice,
+        threads: usize,
+        side_by_side: bool,
     ) -> Result<Self, ModelError> {
         let pool = ThreadPoolBuilder::new()
-            .num_threads(count)
+            .num_threads(threads)
             .thread_name(|n| format!("infer-{n}"))
             .start_handler(|_| libtorch_threads(1));
-        let pool = if count > 1 { pool.build().ok() } else { None };
+        let pool = if side_by_side && threads > 1 { pool.build().ok() } else { None };
         // A machine that gives no more threads still computes.
         let Some(pool) = pool else {
-            return Ok(Self::One { network, threads: choice.thread_count() });
+            return Ok(Self::One { network, threads });
         };
-        let twins: Vec<Network> = (1..count).map(|_| twin()).collect::<Result<_, _>>()?;
+        let twins: Vec<Network> = (1..threads).map(|_| twin()).collect::<Result<_, _>>()?;
         let networks = std::iter::once(network).chain(twins).map(Mutex::new).collect();
         Ok(Self::Many { pool, networks })
     }
@@ -83,11 +84,4 @@ impl Lanes {
             }),
         }
     }
-}
-
-/// How many threads libtorch may use for the work of the calling one. Asking first matters: at its first
-/// work, libtorch gives a thread the number that any thread has set last.
-fn libtorch_threads(count: usize) {
-    let _ = tch::get_num_threads();
-    tch::set_num_threads(count as i32);
 }

@@ -184,8 +184,8 @@ impl Model {
             guard_torch(|| share_weights(&store, &twin)).map_err(ModelError::SetUp)?;
             Ok::<_, ModelError>(network)
         };
-        let many = device == Device::Cpu && config.batch == 1;
-        let lanes = Lanes::new(network, twin, if many { choice.thread_count() } else { 1 }, choice)?;
+        let side_by_side = device == Device::Cpu && config.batch == 1;
+        let lanes = Lanes::new(network, twin, choice.thread_count(), side_by_side)?;
         let others = Vec::new();
         Ok(Self { config, device, precision, lanes, parameters, weights_sha256, others })
     }

@@ -101,12 +101,11 @@ pub fn prefer_channels_last(store: &nn::VarStore) {
 }
 
 /// Lets the variables of `to` use the values in memory of those of `from`, a store of the same network.
+/// Panics where it is another's: a variable would keep its random values.
 pub fn share_weights(from: &nn::VarStore, to: &nn::VarStore) {
     let values = from.variables();
     for (name, mut variable) in to.variables() {
-        if let Some(value) = values.get(&name) {
-            variable.set_data(&value.detach());
-        }
+        variable.set_data(&values[&name].detach());
     }
 }
 
