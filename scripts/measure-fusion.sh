@@ -3,7 +3,7 @@
 # sagittal and on axial slices of the same synthetic spines, and evaluates both and their fusion on others. About 15
 # minutes on two cores. Writes docs/results/fusion.md.
 #
-#   scripts/measure-fusion.sh [PROGRAM]
+#   scripts/measure-fusion.sh [PROGRAM]     SPINEFX_WORK: folder for spines and weights [out/fusion]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$(realpath "${1:-target/release/spinefx}")

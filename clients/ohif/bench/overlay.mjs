@@ -1,13 +1,13 @@
 // How long after Run the overlay is there, beside `spinefx segment` on the same files. Prints Markdown for
 // docs/performance.md; called by `make bench`.
 //
-//   node bench/overlay.mjs NAME=FOLDER...
+//   node bench/overlay.mjs [NAME=FOLDER...]     further CTs beside the generated one of the tests
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { seriesOf, store, studies } from '../dev/dicomweb.mjs';
 import { openBrowser, openPage, openStudy, part, waitForState } from '../test/browser.mjs';
-import { openWorld, PROGRAM, ROOT, realServer, VERSION } from '../test/world.mjs';
+import { fixtures, openWorld, PROGRAM, ROOT, realServer, VERSION } from '../test/world.mjs';
 
 const REPEATS = 3;
 const SETTLE_MS = 15_000;
@@ -80,7 +80,8 @@ console.log(
 console.log('| CT | `spinefx segment` s | overlay s | difference s | ratio | fetch s | store s |');
 console.log('|---|---:|---:|---:|---:|---:|---:|');
 const browser = await openBrowser();
-for (const argument of process.argv.slice(2)) {
+const generated = `generated spine=${join(fixtures(), 'whole')}`;
+for (const argument of [generated, ...process.argv.slice(2)]) {
   const [name, folder] = argument.split('=');
   await measure(browser, name, folder);
 }

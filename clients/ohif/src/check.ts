@@ -1,5 +1,5 @@
 import type { Result } from './gen/segplugin/v1/segmentation_plugin_pb';
-import type { Point } from './geometry';
+import { indexOf, type Point } from './geometry';
 
 /** A slice of a segmentation, as the viewer holds it in memory. */
 export interface ShownSlice {
@@ -30,12 +30,11 @@ export function isMaskOf(result: Result, slices: Iterable<ShownSlice>): boolean 
   let onGrid = true;
   for (const slice of slices) {
     const { spacingMm, columns, voxels } = slice;
-    const indexOf = (place: Point) => indexIn(grid, place);
-    const first = indexOf(slice.position);
-    const step = (direction: Point, mm: number) =>
-      indexOf(slice.position.map((value, axis) => value + mm * (direction[axis] ?? 0))).map(
-        (value, axis) => value - (first[axis] ?? 0),
-      );
+    const first = indexOf(slice.position, grid);
+    const step = (direction: Point, mm: number) => {
+      const next = slice.position.map((value, axis) => value + mm * (direction[axis] ?? 0));
+      return indexOf(next, grid).map((value, axis) => value - (first[axis] ?? 0));
+    };
     const [column, row] = [step(slice.alongRow, spacingMm[0]), step(slice.downColumn, spacingMm[1])];
     onGrid &&= [first, column, row].flat().every((value) => Math.abs(value - Math.round(value)) < OFF_VOXELS);
     for (let at = 0; at < voxels.length; at++) {
@@ -51,16 +50,6 @@ export function isMaskOf(result: Result, slices: Iterable<ShownSlice>): boolean 
   const voxelMm3 = grid.spacingMm.reduce((volume, mm) => volume * mm, 1);
   const meant = findings.reduce((sum, { volumeMm3 }) => sum + Math.round(volumeMm3 / voxelMm3), 0);
   return found === meant;
-}
-
-function indexIn(grid: NonNullable<Result['grid']>, place: Point): number[] {
-  return [0, 1, 2].map((axis) => {
-    const offset = [0, 1, 2].reduce(
-      (sum, n) => sum + (grid.direction[3 * n + axis] ?? 0) * ((place[n] ?? 0) - (grid.originLps[n] ?? 0)),
-      0,
-    );
-    return offset / (grid.spacingMm[axis] ?? 1);
-  });
 }
 
 /** With a voxel's room on either side: on another grid, the nearest voxel may be the next one. */

@@ -24,9 +24,19 @@ export function nearestImage(point: Point, grid: Grid, positions: (Point | undef
   return Number.isFinite(least) ? distances.indexOf(least) : undefined;
 }
 
-/** Along which direction k grows: the third column of the row-major matrix. */
+/** Index of a point along i, j and k; between two voxels it is no whole number. */
+export function indexOf(point: Point, grid: Grid): number[] {
+  const offset = point.map((value, axis) => value - (grid.originLps[axis] ?? 0));
+  return [0, 1, 2].map((axis) => dot(axisOf(grid, axis), offset) / (grid.spacingMm[axis] ?? 1));
+}
+
 function normalOf(grid: Grid): Point {
-  return [2, 5, 8].map((n) => grid.direction[n] ?? 0);
+  return axisOf(grid, 2);
+}
+
+/** Along which direction an index grows: a column of the row-major matrix. */
+function axisOf(grid: Grid, axis: number): Point {
+  return [0, 3, 6].map((row) => grid.direction[row + axis] ?? 0);
 }
 
 function dot(a: Point, b: Point): number {

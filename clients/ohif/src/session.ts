@@ -93,12 +93,11 @@ export class Session {
     const segmentation = await this.viewer.loadSegmentation(stored.studyUid, stored.seriesUid);
     const before = this.#shown.get(source);
     const slices = this.viewer.slices(segmentation);
-    if (slices && !isMaskOf(result, slices)) {
-      // Nor may an earlier mask stand beside the findings of this run.
-      if (before) this.viewer.hide(before, source);
-      throw new Error('this viewer reads it in another shape than the server stored it');
-    }
-    if (before && before !== segmentation.displaySetInstanceUID) this.viewer.hide(before, source);
+    const isRight = !slices || isMaskOf(result, slices);
+    // No earlier mask may stand beside the findings of this run.
+    if (before && !(isRight && before === segmentation.displaySetInstanceUID))
+      this.viewer.hide(before, source);
+    if (!isRight) throw new Error('this viewer reads it in another shape than the server stored it');
     await this.viewer.overlay(segmentation, source);
     this.#shown.set(source, segmentation.displaySetInstanceUID);
     const largest = result.findings[0];

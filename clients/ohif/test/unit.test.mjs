@@ -1,4 +1,4 @@
-// What needs no browser: the run's states and the geometry of a jump.
+// What needs no browser: the run's states, the geometry of a jump, the check of a mask.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,13 +10,15 @@ import { HERE } from './world.mjs';
 let folder;
 let Run;
 let geometry;
+let isMaskOf;
 
 before(async () => {
   folder = mkdtempSync(join(HERE, 'dist/unit-'));
-  const entryPoints = [join(HERE, 'src/run.ts'), join(HERE, 'src/geometry.ts')];
+  const entryPoints = ['run', 'geometry', 'check'].map((name) => join(HERE, `src/${name}.ts`));
   await build({ entryPoints, outdir: folder, bundle: true, format: 'esm', outExtension: { '.js': '.mjs' } });
   ({ Run } = await import(join(folder, 'run.mjs')));
   geometry = await import(join(folder, 'geometry.mjs'));
+  ({ isMaskOf } = await import(join(folder, 'check.mjs')));
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -103,4 +105,50 @@ test('a finding is looked at on the slice where it is largest, on an oblique gri
   const positions = Array.from({ length: 12 }, (_, n) => position(0, 0, 11 - n));
   assert.equal(geometry.nearestImage(point, grid, positions), 3);
   assert.equal(geometry.nearestImage(point, grid, [undefined]), undefined);
+});
+
+test('a mask is checked voxel by voxel, on an oblique grid too', () => {
+  const [c, s] = [Math.cos(0.3), Math.sin(0.3)];
+  const grid = {
+    spacingMm: [1, 2, 3],
+    originLps: [10, 20, 30],
+    direction: [1, 0, 0, 0, c, -s, 0, s, c],
+  };
+  const finding = { boxMinVox: [1n, 1n, 1n], boxMaxVox: [2n, 1n, 2n], volumeMm3: 3 * 6 };
+  const result = { grid, findings: [finding] };
+  const columns = 5;
+  const slice = (k, set) => ({
+    position: [10, 20 - s * 3 * k, 30 + c * 3 * k],
+    alongRow: [1, 0, 0],
+    downColumn: [0, c, s],
+    spacingMm: [1, 2],
+    columns,
+    voxels: Array.from({ length: 20 }, (_, at) => Number(set.some(([i, j]) => at === j * columns + i))),
+  });
+  const shown = (second) => [
+    slice(0, []),
+    slice(1, [
+      [1, 1],
+      [2, 1],
+    ]),
+    slice(2, second),
+  ];
+  assert.equal(isMaskOf(result, shown([[1, 1]])), true);
+  assert.equal(isMaskOf(result, shown([])), false, 'a voxel is missing');
+  assert.equal(
+    isMaskOf(
+      result,
+      shown([
+        [1, 1],
+        [2, 1],
+      ]),
+    ),
+    false,
+    'one too many',
+  );
+  assert.equal(isMaskOf(result, shown([[4, 1]])), false, 'one beside the box');
+  // Slices of an uneven series lie between those of the grid: numbers differ, places do not.
+  const between = (j) => [slice(1.4, [[1, j]])];
+  assert.equal(isMaskOf(result, between(1)), true);
+  assert.equal(isMaskOf(result, between(3)), false);
 });

@@ -90,16 +90,16 @@ export function fixtures() {
   const phantom = readdirSync(join(out, 'phantom')).find((name) => name.startsWith('phantom-'));
   const python = join(ROOT, '.venv/bin/python');
   const dicom = join(out, 'phantom', phantom, 'dicom');
-  execFileSync(python, [join(HERE, 'test/fixtures.py'), dicom, join(out, 'studies')]);
-  const studies = join(out, 'studies');
+  const made = join(out, 'studies');
+  execFileSync(python, [join(HERE, 'test/fixtures.py'), dicom, made]);
   // What the server's answer is compared with: the same program, without server, archive and viewer.
   for (const name of ['ct', 'odd']) {
-    execFileSync(PROGRAM, ['segment', join(studies, name), '-o', join(studies, `${name}-mask`)]);
+    execFileSync(PROGRAM, ['segment', join(made, name), '-o', join(made, `${name}-mask`)]);
   }
-  const binary = [join(studies, 'odd-mask/mask.seg.dcm'), join(studies, 'odd-binary/seg.dcm')];
+  const binary = [join(made, 'odd-mask/mask.seg.dcm'), join(made, 'odd-binary/seg.dcm')];
   execFileSync(python, [join(HERE, 'test/binary_seg.py'), ...binary]);
   mkdirSync(join(out, 'done'));
-  return studies;
+  return made;
 }
 
 /** What `spinefx segment` found in a test study: the mask as maskOf() has it, the findings, the grid. */
