@@ -5,6 +5,7 @@ mod evaluate;
 mod graft;
 mod log;
 mod mask;
+mod memory;
 mod models;
 mod phantom;
 mod reproduce;

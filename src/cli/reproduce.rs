@@ -1,7 +1,7 @@
 //! `spinefx reproduce`: the paper's tables beside ours.
 
 use super::compute::Compute;
-use super::show;
+use super::{memory, show};
 use crate::evaluate::tables::Table;
 use crate::evaluate::tables::budget::Budget;
 use crate::evaluate::tables::page::{self, Line, Origin};
@@ -69,6 +69,7 @@ impl BudgetName {
 
 /// Trains what is missing, prints the table and writes it.
 pub fn run(args: &Reproduce) -> anyhow::Result<()> {
+    memory::keep();
     anyhow::ensure!(args.seeds != Some(0), "--seeds must be at least 1");
     let table = match args.table {
         Name::Table1 => Table::Table1,

@@ -5,6 +5,7 @@ mod progress;
 mod recipe;
 
 use super::compute::Compute;
+use super::memory;
 use crate::infer::{Precision, WEIGHTS_FILE};
 use crate::train::dataset::DataOptions;
 use crate::train::{self, Epoch, Start, TrainOptions};
@@ -61,6 +62,7 @@ pub struct Train {
 
 /// Trains and shows how it goes.
 pub fn run(args: &Train) -> anyhow::Result<()> {
+    memory::keep();
     let options = options(args)?;
     args.compute.choice().set_threads();
     let mut progress = Progress::new();
