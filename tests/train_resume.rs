@@ -84,6 +84,25 @@ fn killed_twice_at_random_it_ends_with_the_same_weights() {
 }
 
 #[test]
+fn so_does_a_run_along_a_cosine() {
+    let dir = tempfile::tempdir().unwrap();
+    let flags = ["--schedule", "cosine", "--foreground-share", "0.2", "--precision", "bf16"];
+    let whole = survives_two_kills(dir.path(), &flags);
+    let rates: Vec<f64> = log(&whole).iter().map(|line| line[5].parse().unwrap()).collect();
+    assert!(rates.windows(2).all(|pair| pair[1] < pair[0]), "{rates:?}");
+    // The log names the rate of an epoch's last step: 6 of 36 are behind the first, 36 behind the last.
+    assert!(rates[0] > 9e-4 && rates[5] < 1e-5, "{rates:?}");
+    let mut longer = quick(&dir.path().join("set"), &whole);
+    longer.args(flags).args(["--epochs", "7", "--resume"]);
+    let done = longer.output().unwrap();
+    assert!(
+        !done.status.success() && said(&done).contains("schedule.epochs was 6, now 7"),
+        "{}",
+        said(&done)
+    );
+}
+
+#[test]
 fn so_does_spinegan_and_its_adversary_counts() {
     let dir = tempfile::tempdir().unwrap();
     let flags = ["--architecture", "spinegan", "--accumulate", "2"];

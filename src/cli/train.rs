@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Train a model on pairs of CT and mask.
 ///
-/// PATH is a folder with index.csv (columns id, ct, mask [, patient, kinds]; paths relative to it), such a
+/// PATH is a folder with index.csv (columns id, ct, mask [, patient, kinds, repeat]; paths relative to it), such a
 /// CSV file itself, or a folder with one sub-folder per patient: ct.nii.gz and fracture.nii.gz (or .nii,
 /// .nrrd, .mha), or a DICOM CT series and the DICOM SEG that refers to it. An empty mask is a healthy spine.
 ///
@@ -94,7 +94,9 @@ fn options(args: &Train) -> anyhow::Result<TrainOptions> {
         batch: args.recipe.batch,
         accumulate: args.recipe.accumulate,
         adam: args.recipe.adam(),
+        schedule: args.recipe.schedule(),
         plateau: args.recipe.plateau(),
+        foreground_share: args.recipe.foreground_share,
         adversary: args.recipe.adversary(),
         slices_per_epoch: args.recipe.slices_per_epoch,
         augment: args.augmentation.augment()?,

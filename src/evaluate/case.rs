@@ -34,7 +34,7 @@ pub struct Case {
 
 impl From<Entry> for Case {
     fn from(entry: Entry) -> Self {
-        let Entry { id, patient, ct, mask, kinds } = entry;
+        let Entry { id, patient, ct, mask, kinds, .. } = entry;
         Self { id, patient, kinds, ct, mask: Some(mask), labels: Vec::new() }
     }
 }

@@ -12,6 +12,7 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::Rng;
 use serde::Deserialize;
 use std::error::Error;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// Largest training CT: 1024 × 1024 × 2048 voxels.
@@ -46,6 +47,16 @@ pub struct Entry {
     /// Kinds of fracture, where known; for reports only.
     #[serde(default)]
     pub kinds: String,
+    /// How many times as often as others training draws its slices; once where the index says nothing.
+    #[serde(default)]
+    pub repeat: Option<NonZeroUsize>,
+}
+
+impl Entry {
+    /// How often each slice counts among those to draw from.
+    pub fn times(&self) -> usize {
+        self.repeat.map_or(1, NonZeroUsize::get)
+    }
 }
 
 /// A pair of CT and mask at the model's spacing.

@@ -1,7 +1,7 @@
 //! Finding pairs of CT and mask in a folder, by an index or by how it is laid out.
 //!
 //! ```text
-//! DIR/index.csv                               columns id, ct, mask [, patient, kinds]
+//! DIR/index.csv                               columns id, ct, mask [, patient, kinds, repeat]
 //! DIR/<patient>/ct.nii.gz, fracture.nii.gz    or .nii, .nrrd, .mha; mask.* is the same as fracture.*
 //! DIR/<patient>/<series>/ct.nii.gz, …         several series of a patient
 //! DIR/<patient>/…/*.dcm                       CT series, each with the DICOM SEG that refers to it
@@ -107,7 +107,14 @@ fn pairs_of_dicom(patient: &str, survey: &Survey, entries: &mut Vec<Entry>, prob
 }
 
 fn entry(patient: &str, ct: PathBuf, mask: PathBuf) -> Entry {
-    Entry { id: patient.to_owned(), patient: patient.to_owned(), ct, mask, kinds: String::new() }
+    Entry {
+        id: patient.to_owned(),
+        patient: patient.to_owned(),
+        ct,
+        mask,
+        kinds: String::new(),
+        repeat: None,
+    }
 }
 
 /// Where a patient has several pairs, the series is part of the name.

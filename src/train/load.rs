@@ -131,6 +131,7 @@ pub fn fingerprint<'a>(patients: impl Iterator<Item = &'a Patient>) -> String {
     let mut hash = Sha256::new();
     for patient in patients {
         hash.update(patient.entry.id.as_bytes());
+        hash.update(patient.entry.times().to_le_bytes());
         hash.update(patient.mask.voxels());
         for part in patient.normalised.voxels().chunks(4096) {
             let bytes: Vec<u8> = part.iter().flat_map(|v| v.to_le_bytes()).collect();

@@ -30,6 +30,7 @@ mod problem;
 mod random;
 mod run;
 pub mod sampler;
+pub mod schedule;
 pub mod split;
 mod sums;
 
@@ -44,6 +45,7 @@ pub use log::{Epoch, LOG_FILE};
 pub use options::{Start, TrainOptions};
 pub use plateau::PlateauOptions;
 pub use problem::{Problem, Problems};
+pub use schedule::Schedule;
 
 use crate::infer::CONFIG_FILE;
 use crate::network::replace_file;

@@ -5,6 +5,7 @@ use super::adversarial::AdversaryOptions;
 use super::augment::Augment;
 use super::dataset::DataOptions;
 use super::plateau::PlateauOptions;
+use super::schedule::Schedule;
 use crate::infer::{ModelConfig, Precision};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -45,8 +46,12 @@ pub struct TrainOptions {
     pub accumulate: usize,
     /// Adam's constants.
     pub adam: AdamOptions,
+    /// What sets the learning rate.
+    pub schedule: Schedule,
     /// When the learning rate falls, when training stops.
     pub plateau: PlateauOptions,
+    /// Least share of a slice that its fracture weighs in the cross-entropy; see [`loss`](super::loss).
+    pub foreground_share: f64,
     /// For networks that learn against one; see [`TrainOptions::adversary`].
     pub adversary: AdversaryOptions,
     /// Most slices per epoch; all positives and as many negatives when absent.
@@ -82,6 +87,13 @@ impl TrainOptions {
         });
         if let Some(adversary) = self.adversary() {
             value["adversary"] = json!(adversary);
+        }
+        if self.foreground_share > 0.0 {
+            value["foreground_share"] = json!(self.foreground_share);
+        }
+        if self.schedule == Schedule::Cosine {
+            // The rate of every step follows from the number of epochs.
+            value["schedule"] = json!({ "kind": self.schedule, "epochs": self.epochs });
         }
         let mut flat = BTreeMap::new();
         flatten("", &value, &mut flat);

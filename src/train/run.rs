@@ -153,6 +153,7 @@ impl<'a> Run<'a> {
         let order = self.slices.train.epoch(options.slices_per_epoch, &mut rng);
         let steps = order.len().div_ceil(options.batch);
         for slices in order.chunks(options.batch).skip(self.progress.step) {
+            self.set_learning_rate(steps);
             self.step(slices)?;
             self.progress.step += 1;
             self.progress.seconds = before + started.elapsed().as_secs_f64();
@@ -168,6 +169,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// The rate of the coming step, where it does not depend on the validation loss.
+    fn set_learning_rate(&mut self, steps: usize) {
+        let (options, Progress { epoch, step, .. }) = (self.options, &self.progress);
+        let part = ((epoch - 1) as f64 + *step as f64 / steps as f64) / options.epochs as f64;
+        let (first, lowest) = (options.adam.learning_rate, options.plateau.lowest);
+        if let Some(rate) = options.schedule.learning_rate(first, lowest, part) {
+            self.adam.learning_rate = rate;
+        }
+    }
+
     /// One step of Adam over `slices`, in `options.accumulate` passes.
     fn step(&mut self, slices: &[SliceRef]) -> Result<(), TrainError> {
         let options = self.options;
@@ -179,7 +190,7 @@ impl<'a> Run<'a> {
             let (ct, mask) = self.slices.train.batch(part, &mut rng);
             let (ct, mask) = options.augment.apply(&ct, &mask, &mut rng);
             let (logits, mask) = (self.forward(&ct, true), mask.to_device(options.device));
-            let loss = loss::bce_dice(&logits, &mask);
+            let loss = loss::bce_dice(&logits, &mask, options.foreground_share);
             let value = self.finite(loss.double_value(&[]))?;
             let whole = match &self.adversary {
                 Some(adversary) => {
@@ -221,7 +232,8 @@ impl<'a> Run<'a> {
         for part in self.fixed.chunks(options.batch.div_ceil(options.accumulate)) {
             let (ct, mask) = self.slices.validation.batch(part, &mut rng);
             let (logits, mask) = (self.forward(&ct, false), mask.to_device(options.device));
-            let loss = self.finite(loss::bce_dice(&logits, &mask).double_value(&[]))?;
+            let loss = loss::bce_dice(&logits, &mask, options.foreground_share);
+            let loss = self.finite(loss.double_value(&[]))?;
             sums.add(loss, &logits, &mask);
         }
         Ok(sums)
@@ -243,7 +255,7 @@ impl<'a> Run<'a> {
         match self.progress.plateau.after(line.validation_loss, &self.options.plateau) {
             Verdict::Best => self.save_best()?,
             Verdict::Worse => self.adam.learning_rate = self.progress.plateau.learning_rate,
-            Verdict::Stop => self.progress.stopped = true,
+            Verdict::Stop => self.progress.stopped = self.options.schedule.stops_early(),
         }
         self.progress.epoch += 1;
         (self.progress.step, self.progress.seconds) = (0, 0.0);

@@ -25,7 +25,7 @@ struct Lesion {
     patient: usize,
     first: usize,
     last: usize,
-    /// How often it is drawn: by the inverse of its linear size.
+    /// How often it is drawn: by the inverse of its linear size, and as often as its volume repeats.
     weight: f64,
 }
 
@@ -48,15 +48,15 @@ impl<'a> Sampler<'a> {
                 patient,
                 first: plane.slice_of(c.bounds_vox.map(|b| b[0])),
                 last: plane.slice_of(c.bounds_vox.map(|b| b[1])),
-                weight: 1.0 / (c.voxels as f64).cbrt(),
+                weight: p.entry.times() as f64 / (c.voxels as f64).cbrt(),
             };
             lesions.extend(p.lesions.iter().map(lesion));
             for slice in 0..plane.slice_count(p.mask.grid().size()) {
-                let at = SliceRef { patient, slice };
+                let each = std::iter::repeat_n(SliceRef { patient, slice }, p.entry.times());
                 if pixels(&p.mask, plane, slice).contains(&1) {
-                    positive.push(at);
+                    positive.extend(each);
                 } else if pixels(&p.gate, plane, slice).contains(&1) {
-                    negative.push(at);
+                    negative.extend(each);
                 }
             }
         }
@@ -158,6 +158,35 @@ fn cut(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::Monitor;
+    use crate::train::dataset::Entry;
+    use crate::volume::Grid;
+
+    /// Four sagittal slices of bone, the second with a fracture.
+    fn patient(repeat: &str) -> Patient {
+        let grid = Grid::axis_aligned([4, 4, 4], [1.0; 3], [0.0; 3]).unwrap();
+        let mut mask = Volume::filled(grid.clone(), 0_u8);
+        mask.voxels_mut()[1] = 1;
+        let (_, lesions) = crate::itk::connected_components(&mask, &Monitor::default()).unwrap();
+        let index = format!("id,ct,mask,repeat\na,ct,mask,{repeat}\n");
+        let entry: Entry = csv::Reader::from_reader(index.as_bytes()).deserialize().next().unwrap().unwrap();
+        let gate = Volume::filled(grid.clone(), 1_u8);
+        Patient { entry, normalised: Volume::filled(grid, 0.0), gate, mask, lesions }
+    }
+
+    #[test]
+    fn slices_of_a_repeated_volume_are_drawn_as_many_times() {
+        let patients = [patient(""), patient("9")];
+        let sampler = Sampler::new(&patients, Plane::Sagittal, [16, 16]);
+        assert_eq!(sampler.counts(), [1 + 9, 3 + 9 * 3]);
+        let mut rng = rand_chacha::rand_core::SeedableRng::seed_from_u64(4);
+        for most in [None, Some(8)] {
+            let drawn: Vec<usize> =
+                (0..50).flat_map(|_| sampler.epoch(most, &mut rng)).map(|at| at.patient).collect();
+            let share = drawn.iter().sum::<usize>() as f64 / drawn.len() as f64;
+            assert!((share - 0.9).abs() < 0.06, "{share} of the slices are the repeated volume's");
+        }
+    }
 
     #[test]
     fn a_tile_is_cut_or_padded() {

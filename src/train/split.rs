@@ -102,6 +102,7 @@ mod tests {
             ct: "ct".into(),
             mask: "mask".into(),
             kinds: String::new(),
+            repeat: None,
         };
         (0..patients).flat_map(|n| ['a', 'b'].map(|series| pair(n, series))).collect()
     }

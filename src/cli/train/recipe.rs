@@ -1,8 +1,8 @@
 //! Flags about the optimisation; every default is the paper's where the paper states a value.
 
 use crate::train::augment::Augment;
-use crate::train::{AdamOptions, AdversaryOptions, PlateauOptions};
-use clap::Args;
+use crate::train::{AdamOptions, AdversaryOptions, PlateauOptions, Schedule};
+use clap::{Args, ValueEnum};
 
 /// Adam and the learning rate.
 #[derive(Debug, Args)]
@@ -32,6 +32,10 @@ pub struct Recipe {
     /// Adam's addend to the root of the latter
     #[arg(long, default_value_t = 1e-8)]
     epsilon: f64,
+    /// What lowers the learning rate: a plateau of the validation loss, which also ends the run, or time,
+    /// along a cosine over all epochs (for a run of a known length)
+    #[arg(long, value_enum, default_value_t = Fall::Plateau)]
+    schedule: Fall,
     /// Epochs without improvement before training stops
     #[arg(long, default_value_t = 5)]
     stop_patience: usize,
@@ -44,6 +48,10 @@ pub struct Recipe {
     /// The learning rate falls no lower
     #[arg(long, default_value_t = 1e-6)]
     lowest_learning_rate: f64,
+    /// Weigh the fracture of a slice in the cross-entropy as if it filled at least this share of the tile,
+    /// so that thin lines count; 0: every pixel alike
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub foreground_share: f64,
     /// Weight of SpineGAN's adversary in its loss; 0: none
     #[arg(long, value_name = "WEIGHT", default_value_t = 1.0)]
     adversary_weight: f64,
@@ -53,6 +61,12 @@ pub struct Recipe {
     /// Split, order, crops, augmentation and initial weights
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Fall {
+    Plateau,
+    Cosine,
 }
 
 impl Recipe {
@@ -74,6 +88,10 @@ impl Recipe {
             rates.iter().all(|r| r.is_finite() && *r > 0.0) && self.plateau_factor <= 1.0,
             "--learning-rate, --epsilon, --lowest-learning-rate and --plateau-factor must be above 0, the last at most 1"
         );
+        anyhow::ensure!(
+            (0.0..1.0).contains(&self.foreground_share),
+            "--foreground-share must be 0 to below 1"
+        );
         let weight = self.adversary_weight;
         let rate = self.adversary_learning_rate;
         anyhow::ensure!(
@@ -94,6 +112,14 @@ impl Recipe {
     pub fn adam(&self) -> AdamOptions {
         let Self { learning_rate, beta1, beta2, epsilon, .. } = *self;
         AdamOptions { learning_rate, beta1, beta2, epsilon }
+    }
+
+    /// What sets the learning rate.
+    pub fn schedule(&self) -> Schedule {
+        match self.schedule {
+            Fall::Plateau => Schedule::Plateau,
+            Fall::Cosine => Schedule::Cosine,
+        }
     }
 
     /// When the learning rate falls and training stops.

@@ -168,7 +168,7 @@ fn step_seconds(row: &Row, budget: &Budget, device: Device) -> Result<f64, Table
     let noise = Tensor::rand([budget.batch as i64, 1, side, side], (Kind::Float, device));
     let mut step = || {
         let started = Instant::now();
-        let loss = loss::bce_dice(&network.forward_t(&noise, true), &noise.gt(0.9).to_kind(Kind::Float));
+        let loss = loss::bce_dice(&network.forward_t(&noise, true), &noise.gt(0.9).to_kind(Kind::Float), 0.0);
         optimizer.backward_step(&loss);
         // Reading a value waits until a GPU is done.
         let _ = loss.double_value(&[]);

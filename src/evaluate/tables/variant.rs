@@ -10,7 +10,9 @@ use crate::network::Architecture;
 use crate::overlay::Overlay;
 use crate::train::augment::Augment;
 use crate::train::dataset::DataOptions;
-use crate::train::{self, AdamOptions, AdversaryOptions, PlateauOptions, Start, TrainOptions, dataset};
+use crate::train::{
+    self, AdamOptions, AdversaryOptions, PlateauOptions, Schedule, Start, TrainOptions, dataset,
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -145,7 +147,9 @@ impl Variant<'_> {
             batch: self.budget.batch,
             accumulate: 1,
             adam: AdamOptions::default(),
+            schedule: Schedule::default(),
             plateau: PlateauOptions::default(),
+            foreground_share: 0.0,
             adversary: AdversaryOptions::default(),
             slices_per_epoch: self.budget.slices_per_epoch,
             augment: Augment::default(),
