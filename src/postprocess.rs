@@ -9,6 +9,8 @@ use crate::volume::{Grid, GridError, Volume};
 pub struct Rule {
     /// Probability from which a voxel belongs to the mask.
     pub threshold: f32,
+    /// Connected regions that nowhere reach this probability are dropped.
+    pub peak: f32,
     /// Connected regions smaller than this are dropped.
     pub minimum_component_mm3: f64,
 }
@@ -77,14 +79,28 @@ pub fn mask(
     let (labels, components) = itk::connected_components(&positive, monitor)?;
     monitor.step(Stage::Postprocess, 1, STEPS)?;
     let voxel_mm3 = source.voxel_mm3();
-    let kept: Vec<&Component> =
-        components.iter().filter(|c| c.voxels as f64 * voxel_mm3 >= rule.minimum_component_mm3).collect();
+    let peaks = peaks(&labels, &fine, components.len());
+    let kept: Vec<&Component> = components
+        .iter()
+        .filter(|c| c.voxels as f64 * voxel_mm3 >= rule.minimum_component_mm3)
+        .filter(|c| peaks[c.label as usize] >= rule.peak)
+        .collect();
     let mut findings = Vec::with_capacity(kept.len());
     for (n, component) in kept.into_iter().enumerate() {
         findings.push(region.take(component, n as u32 + 1, &labels, &fine, &mut mask));
     }
     monitor.step(Stage::Postprocess, STEPS, STEPS)?;
     Ok(Masked { mask, findings })
+}
+
+/// The greatest probability in every label, 0 to `labels_count`.
+fn peaks(labels: &Volume<u32>, probabilities: &Volume<f32>, labels_count: usize) -> Vec<f32> {
+    let mut peaks = vec![0.0_f32; labels_count + 1];
+    for (label, p) in labels.voxels().iter().zip(probabilities.voxels()) {
+        let peak = &mut peaks[*label as usize];
+        *peak = peak.max(*p);
+    }
+    peaks
 }
 
 /// A box of the source grid.
@@ -210,7 +226,7 @@ mod tests {
     #[test]
     fn the_region_gives_the_mask_of_the_whole_grid() {
         let (p, source, monitor) = (probabilities(), source(), Monitor::default());
-        let rule = Rule { threshold: 0.5, minimum_component_mm3: 0.0 };
+        let rule = Rule { threshold: 0.5, peak: 0.0, minimum_component_mm3: 0.0 };
         let masked = mask(&p, &source, rule, &monitor).unwrap();
         let whole = to_source(&p, &source, &monitor).unwrap().map(|p| u8::from(*p >= 0.5));
         assert!(whole.voxels().contains(&1));
@@ -219,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_finding_is_described_in_patient_space() {
-        let rule = Rule { threshold: 0.5, minimum_component_mm3: 100.0 };
+        let rule = Rule { threshold: 0.5, peak: 0.0, minimum_component_mm3: 100.0 };
         let masked = mask(&probabilities(), &source(), rule, &Monitor::default()).unwrap();
         assert_eq!(masked.findings.len(), 1, "the lone voxel is too small");
         let found = &masked.findings[0];
@@ -233,9 +249,25 @@ mod tests {
     }
 
     #[test]
+    fn a_region_without_a_peak_is_dropped() {
+        let weak = probabilities().map(|p| p.min(0.9) * if *p > 0.95 { 0.5 } else { 1.0 });
+        let found = |peak: f32| {
+            let rule = Rule { threshold: 0.1, peak, minimum_component_mm3: 0.0 };
+            mask(&weak, &source(), rule, &Monitor::default()).unwrap()
+        };
+        let (all, strong) = (found(0.0), found(0.8));
+        assert_eq!((all.findings.len(), strong.findings.len()), (2, 1), "the lone voxel reaches 0.45");
+        let voxels = |masked: &Masked| masked.mask.voxels().iter().filter(|v| **v == 1).count();
+        let dropped = &all.findings[1];
+        let count = (dropped.volume_mm3 / source().voxel_mm3()).round() as usize;
+        assert_eq!(voxels(&strong) + count, voxels(&all), "what is kept keeps its shape");
+        assert!(dropped.max_probability < 0.8 && found(0.95).findings.is_empty());
+    }
+
+    #[test]
     fn nothing_found_is_an_empty_mask() {
         let p = probabilities().map(|_| 0.1);
-        let rule = Rule { threshold: 0.5, minimum_component_mm3: 0.0 };
+        let rule = Rule { threshold: 0.5, peak: 0.0, minimum_component_mm3: 0.0 };
         let masked = mask(&p, &source(), rule, &Monitor::default()).unwrap();
         assert!(masked.findings.is_empty() && masked.mask.voxels().iter().all(|v| *v == 0));
     }

@@ -62,6 +62,10 @@ pub struct ModelConfig {
     pub slice_sigma_mm: f64,
     /// Probability from which a voxel counts as fracture.
     pub threshold: f64,
+    /// A component whose greatest probability is below this is dropped, too (Canny's two thresholds:
+    /// doi 10.1109/TPAMI.1986.4767851); 0: none. A request with a threshold of its own asks for all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub peak_probability: f64,
     /// Smaller components are dropped.
     pub minimum_component_mm3: f64,
     /// Number format unless the user chooses another.
@@ -112,6 +116,7 @@ impl ModelConfig {
             spine_reach_mm: None,
             slice_sigma_mm: 0.0,
             threshold: 0.5,
+            peak_probability: 0.0,
             minimum_component_mm3: 300.0,
             precision: Precision::Fp32,
         }
@@ -188,6 +193,8 @@ impl ModelConfig {
         require("slice_sigma_mm", &self.slice_sigma_mm, sigma, "0 to 20")?;
         let threshold = self.threshold > 0.0 && self.threshold < 1.0;
         require("threshold", &self.threshold, threshold, "between 0 and 1")?;
+        let peak = (0.0..1.0).contains(&self.peak_probability);
+        require("peak_probability", &self.peak_probability, peak, "0 to below 1")?;
         let least = self.minimum_component_mm3.is_finite() && self.minimum_component_mm3 >= 0.0;
         require("minimum_component_mm3", &self.minimum_component_mm3, least, "finite and at least 0")
     }
@@ -231,6 +238,7 @@ pub mod tests {
             spine_reach_mm: None,
             slice_sigma_mm: 0.0,
             threshold: 0.5,
+            peak_probability: 0.8,
             minimum_component_mm3: 100.0,
             precision: Precision::Fp32,
         }
@@ -259,7 +267,7 @@ pub mod tests {
     #[test]
     fn names_the_key_that_cannot_be_used() {
         type Spoil = fn(&mut ModelConfig);
-        let cases: [(&str, Spoil); 11] = [
+        let cases: [(&str, Spoil); 12] = [
             ("name", |c| c.name = "../up".into()),
             ("spacing_mm", |c| c.spacing_mm[1] = f64::NAN),
             ("tile_vox", |c| c.tile_vox = [40, 32]),
@@ -270,6 +278,7 @@ pub mod tests {
             ("spine_reach_mm", |c| c.spine_reach_mm = Some(10.0)),
             ("slice_sigma_mm", |c| c.slice_sigma_mm = -1.0),
             ("threshold", |c| c.threshold = 1.0),
+            ("peak_probability", |c| c.peak_probability = 1.0),
             ("minimum_component_mm3", |c| c.minimum_component_mm3 = f64::INFINITY),
         ];
         for (key, spoil) in cases {

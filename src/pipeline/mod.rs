@@ -112,6 +112,8 @@ pub fn segment(
 
     let rule = Rule {
         threshold: options.threshold.unwrap_or(config.threshold as f32),
+        // Whoever asks for a threshold of their own wants what reaches it.
+        peak: if options.threshold.is_some() { 0.0 } else { config.peak_probability as f32 },
         minimum_component_mm3: options.minimum_component_mm3.unwrap_or(config.minimum_component_mm3),
     };
     let Masked { mask, findings } = match &probabilities {

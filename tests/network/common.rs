@@ -78,6 +78,7 @@ pub fn config(plane: Plane, batch: usize) -> ModelConfig {
         bone_margin_mm: 5.0,
         spine_reach_mm: None,
         slice_sigma_mm: 0.0,
+        peak_probability: 0.0,
         threshold: 0.5,
         minimum_component_mm3: 0.0,
         precision: Precision::Fp32,
