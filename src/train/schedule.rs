@@ -18,8 +18,8 @@ impl Schedule {
     /// The rate after `part` (0 to 1) of a run that goes from `first` to `lowest`; `None` where the
     /// validation loss decides.
     pub fn learning_rate(self, first: f64, lowest: f64, part: f64) -> Option<f64> {
-        let half = (1.0 + (std::f64::consts::PI * part).cos()) / 2.0;
-        (self == Self::Cosine).then_some(lowest + (first - lowest) * half)
+        let share = f64::midpoint(1.0, (std::f64::consts::PI * part).cos());
+        (self == Self::Cosine).then_some(lowest + (first - lowest) * share)
     }
 
     /// Whether the validation loss may end the run before its last epoch.
@@ -36,7 +36,7 @@ mod tests {
     fn a_cosine_falls_from_the_first_rate_to_the_lowest() {
         let at = |part| Schedule::Cosine.learning_rate(1e-3, 1e-5, part).unwrap();
         assert!((at(0.0) - 1e-3).abs() < 1e-12 && (at(1.0) - 1e-5).abs() < 1e-12);
-        assert!((at(0.5) - (1e-3 + 1e-5) / 2.0).abs() < 1e-12);
+        assert!((at(0.5) - f64::midpoint(1e-3, 1e-5)).abs() < 1e-12);
         assert!((0..100).all(|n| at(f64::from(n) / 100.0) > at(f64::from(n + 1) / 100.0)));
         assert_eq!(Schedule::Plateau.learning_rate(1e-3, 1e-5, 0.5), None);
     }
