@@ -98,6 +98,8 @@ impl FusionConfig {
         (config.name, config.version) = (self.name.clone(), self.version.clone());
         config.description.clone_from(&self.description);
         (config.threshold, config.minimum_component_mm3) = (self.threshold, self.minimum_component_mm3);
+        // A member's peak is one of its own probabilities, not of a mean.
+        config.peak_probability = 0.0;
         config.check()?;
         let weights_sha256 = joint_hash(std::iter::once(&first).chain(&members));
         Ok(first.fused(members, config, weights_sha256))
