@@ -96,7 +96,7 @@ export function fixtures() {
   for (const name of ['ct', 'odd']) {
     execFileSync(PROGRAM, ['segment', join(made, name), '-o', join(made, `${name}-mask`)]);
   }
-  const binary = [join(made, 'odd-mask/mask.seg.dcm'), join(made, 'odd-binary/seg.dcm')];
+  const binary = ['odd-mask/mask.seg.dcm', 'odd', 'odd-binary/seg.dcm'].map((path) => join(made, path));
   execFileSync(python, [join(HERE, 'test/binary_seg.py'), ...binary]);
   mkdirSync(join(out, 'done'));
   return made;
