@@ -79,28 +79,24 @@ pub fn mask(
     let (labels, components) = itk::connected_components(&positive, monitor)?;
     monitor.step(Stage::Postprocess, 1, STEPS)?;
     let voxel_mm3 = source.voxel_mm3();
-    let peaks = peaks(&labels, &fine, components.len());
-    let kept: Vec<&Component> = components
-        .iter()
-        .filter(|c| c.voxels as f64 * voxel_mm3 >= rule.minimum_component_mm3)
-        .filter(|c| peaks[c.label as usize] >= rule.peak)
-        .collect();
-    let mut findings = Vec::with_capacity(kept.len());
-    for (n, component) in kept.into_iter().enumerate() {
-        findings.push(region.take(component, n as u32 + 1, &labels, &fine, &mut mask));
+    let mut findings = Vec::new();
+    for component in components.iter().filter(|c| c.voxels as f64 * voxel_mm3 >= rule.minimum_component_mm3) {
+        let finding = region.describe(component, findings.len() as u32 + 1, &labels, &fine);
+        if finding.max_probability >= rule.peak {
+            region.paint(component, &labels, &mut mask);
+            findings.push(finding);
+        }
     }
     monitor.step(Stage::Postprocess, STEPS, STEPS)?;
     Ok(Masked { mask, findings })
 }
 
-/// The greatest probability in every label, 0 to `labels_count`.
-fn peaks(labels: &Volume<u32>, probabilities: &Volume<f32>, labels_count: usize) -> Vec<f32> {
-    let mut peaks = vec![0.0_f32; labels_count + 1];
-    for (label, p) in labels.voxels().iter().zip(probabilities.voxels()) {
-        let peak = &mut peaks[*label as usize];
-        *peak = peak.max(*p);
-    }
-    peaks
+/// The indices of a component's voxels, i fastest.
+fn voxels<'a>(component: &Component, labels: &'a Volume<u32>) -> impl Iterator<Item = [usize; 3]> + 'a {
+    let Component { label, bounds_vox: [[i0, i1], [j0, j1], [k0, k1]], .. } = *component;
+    (k0..=k1)
+        .flat_map(move |k| (j0..=j1).flat_map(move |j| (i0..=i1).map(move |i| [i, j, k])))
+        .filter(move |at| labels.at(*at) == label)
 }
 
 /// A box of the source grid.
@@ -144,52 +140,50 @@ impl Region {
         Ok(Some(Self { start, grid }))
     }
 
-    /// Writes one component into the source's mask and describes it.
-    fn take(
+    /// One component as a finding of the source.
+    fn describe(
         &self,
         component: &Component,
         id: u32,
         labels: &Volume<u32>,
         probabilities: &Volume<f32>,
-        mask: &mut Volume<u8>,
     ) -> Finding {
-        let [[i0, i1], [j0, j1], [k0, k1]] = component.bounds_vox;
-        let whole = mask.grid().clone();
         let (mut sum, mut max) = (0.0_f64, 0.0_f32);
         let (mut low, mut high) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
-        let (mut slice, mut largest) = (k0, 0);
-        for k in k0..=k1 {
-            let mut area = 0;
-            for j in j0..=j1 {
-                for i in (i0..=i1).filter(|i| labels.at([*i, j, k]) == component.label) {
-                    let index = [i + self.start[0], j + self.start[1], k + self.start[2]];
-                    mask.voxels_mut()[whole.offset(index)] = 1;
-                    let p = probabilities.at([i, j, k]);
-                    sum += f64::from(p);
-                    max = max.max(p);
-                    area += 1;
-                    let place = whole.position_lps(index.map(|n| n as f64));
-                    for a in 0..3 {
-                        low[a] = low[a].min(place[a]);
-                        high[a] = high[a].max(place[a]);
-                    }
-                }
-            }
-            if area > largest {
-                (slice, largest) = (k, area);
+        let [k0, k1] = component.bounds_vox[2];
+        let mut areas = vec![0_usize; k1 - k0 + 1];
+        for index in voxels(component, labels) {
+            let p = probabilities.at(index);
+            sum += f64::from(p);
+            max = max.max(p);
+            areas[index[2] - k0] += 1;
+            let place = self.grid.position_lps(index.map(|n| n as f64));
+            for a in 0..3 {
+                low[a] = low[a].min(place[a]);
+                high[a] = high[a].max(place[a]);
             }
         }
+        // The first of equals.
+        let largest = (0..areas.len()).rev().max_by_key(|n| areas[*n]).unwrap_or(0);
         let box_vox = std::array::from_fn(|a| component.bounds_vox[a].map(|n| (n + self.start[a]) as u64));
         Finding {
             id,
             segment: 1,
-            volume_mm3: component.voxels as f64 * whole.voxel_mm3(),
+            volume_mm3: component.voxels as f64 * self.grid.voxel_mm3(),
             centroid_lps: self.grid.position_lps(component.centroid_vox),
             box_lps: [low, high],
             box_vox,
             mean_probability: (sum / component.voxels as f64) as f32,
             max_probability: max,
-            slice: (slice + self.start[2]) as u64,
+            slice: (k0 + largest + self.start[2]) as u64,
+        }
+    }
+
+    /// Writes one component into the source's mask.
+    fn paint(&self, component: &Component, labels: &Volume<u32>, mask: &mut Volume<u8>) {
+        for index in voxels(component, labels) {
+            let at = mask.grid().offset(std::array::from_fn(|a| index[a] + self.start[a]));
+            mask.voxels_mut()[at] = 1;
         }
     }
 }
