@@ -13,8 +13,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Six epochs of six steps, a checkpoint after each step.
 fn quick(data: &Path, output: &Path) -> Command {
+    lasting("6", data, output)
+}
+
+fn lasting(epochs: &str, data: &Path, output: &Path) -> Command {
     let mut command = train(data, output);
-    command.args(["--epochs", "6", "--stop-patience", "9", "--slices-per-epoch", "24"]);
+    command.args(["--epochs", epochs, "--stop-patience", "9", "--slices-per-epoch", "24"]);
     command.args(["--checkpoint-minutes", "0"]);
     command
 }
@@ -92,16 +96,8 @@ fn so_does_a_run_along_a_cosine() {
     assert!(rates.windows(2).all(|pair| pair[1] < pair[0]), "{rates:?}");
     // The log names the rate of an epoch's last step: 6 of 36 are behind the first, 36 behind the last.
     assert!(rates[0] > 9e-4 && rates[5] < 1e-5, "{rates:?}");
-    let mut longer = train(&dir.path().join("set"), &whole);
-    longer.args(flags).args([
-        "--epochs",
-        "7",
-        "--stop-patience",
-        "9",
-        "--slices-per-epoch",
-        "24",
-        "--resume",
-    ]);
+    let mut longer = lasting("7", &dir.path().join("set"), &whole);
+    longer.args(flags).arg("--resume");
     let done = longer.output().unwrap();
     assert!(
         !done.status.success() && said(&done).contains("schedule.epochs was 6, now 7"),
