@@ -7,7 +7,7 @@ use spinefx::dicom::{Limits, ReadOptions, Segmentation, read_path};
 use spinefx::itk::{read_mask, read_volume};
 use spinefx::monitor::Monitor;
 use spinefx::train::phantom::{
-    Format, FractureKind, Phantom, PhantomConfig, PhantomOptions, Site, Truth, generate, run,
+    CONFIG_FILE, Format, FractureKind, Phantom, PhantomConfig, PhantomOptions, Site, Truth, generate, run,
 };
 use spinefx::volume::Volume;
 
@@ -317,6 +317,7 @@ fn a_set_is_written_and_read_back() {
     let rows = run(&options, |done| seen.push(done)).unwrap();
     assert_eq!(seen, [1, 2]);
     assert_eq!(rows[0].id, "phantom-11-4");
+    assert_eq!(PhantomConfig::read(&dir.path().join(CONFIG_FILE)).unwrap(), config);
     let index = std::fs::read_to_string(dir.path().join("index.csv")).unwrap();
     assert!(index.starts_with("id,ct,mask,kinds\nphantom-11-4,phantom-11-4/ct.nii.gz,"), "{index}");
     for (row, index) in rows.iter().zip(4..) {
@@ -337,4 +338,56 @@ fn a_set_is_written_and_read_back() {
         let truth = seg.on_grid(series.volume.grid(), &[]).unwrap();
         assert!(truth.voxels().iter().map(|v| *v as u8).eq(phantom.fracture.voxels().iter().copied()));
     }
+}
+
+#[test]
+fn a_configuration_changes_what_it_names_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("three.json");
+    let text = r#"{"seed": 11, "spacing_mm": [2.5, 2.5, 2.5], "prevalence": 1, "most_fractures": 3,
+        "ranges": {"fracture": {"second": {"lo": 1, "hi": 1}, "loss": {"lo": 0.21, "hi": 0.24}}}}"#;
+    std::fs::write(&file, text).unwrap();
+    let config = PhantomConfig::read(&file).unwrap();
+    config.check().unwrap();
+    let plain = PhantomConfig::default();
+    assert_eq!(config.ranges.fracture.gap_mm, plain.ranges.fracture.gap_mm);
+    assert_eq!(config.kinds, plain.kinds);
+    let losses: Vec<f64> = made(&config, 0).truth.fractures().map(|(_, f)| f.height_loss).collect();
+    assert_eq!(losses.len(), 3);
+    assert!(losses.iter().all(|loss| *loss == 0.0 || (0.21..0.24).contains(loss)), "{losses:?}");
+    let fewer = PhantomConfig { most_fractures: 1, ..config };
+    assert_eq!(made(&fewer, 0).truth.fractures().count(), 1);
+}
+
+#[test]
+fn a_configuration_of_no_use_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = |text: &str| {
+        let path = dir.path().join("set.json");
+        std::fs::write(&path, text).unwrap();
+        let out = dir.path().join("set");
+        let set =
+            |config| PhantomOptions { config, first: 0, count: 1, out: out.clone(), formats: Vec::new() };
+        let error = match PhantomConfig::read(&path) {
+            Ok(config) => run(&set(config), |_| ()).expect_err(text).to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert!(!out.exists(), "{text} left something");
+        error
+    };
+    for (text, what) in [
+        (r#"{"prevalense": 1}"#, "prevalense"),
+        (r#"{"ranges": {"fracture": {"los": {"lo": 0, "hi": 1}}}}"#, "los"),
+        (r#"{"prevalence": 1.5}"#, "prevalence must be 0 to 1, not 1.5"),
+        (r#"{"most_fractures": 0}"#, "most_fractures must be 1 to 26"),
+        (r#"{"spacing_mm": [1, 1, 0.01]}"#, "spacing_mm must be 0.3 to 10"),
+        (r#"{"ranges": {"tissue": {"fat_hu": {"lo": -80, "hi": -90}}}}"#, "ranges.tissue.fat_hu"),
+        (r#"{"ranges": {"acquisition": {"field_mm": {"lo": 1, "hi": 9000}}}}"#, "field_mm must be 20 to 600"),
+        (r#"{"ranges": {"acquisition": {"psf_mm": {"lo": 1, "hi": 50}}}}"#, "psf_mm must be 0 to 10"),
+        ("no JSON", "set.json"),
+    ] {
+        assert!(error(text).contains(what), "{text}: {}", error(text));
+    }
+    let none = PhantomConfig::read(&dir.path().join("none.json")).unwrap_err().to_string();
+    assert!(none.contains("none.json"), "{none}");
 }

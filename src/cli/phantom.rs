@@ -10,11 +10,17 @@ use std::path::PathBuf;
 ///
 /// Each phantom gets a folder with its CT, fracture mask, vertebra labels and truth.json; index.csv
 /// lists the set for `spinefx train` and `spinefx evaluate`. One seed always gives the same voxels.
+///
+/// phantom.json in the set's folder holds all that the set was drawn from: anatomy, degeneration,
+/// fractures, scanner. Edit a copy and give it to --config for spines of another kind.
 #[derive(Debug, Args)]
 pub struct Phantom {
-    /// Seed of the set
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// Configuration to begin with, such as a set's phantom.json; the options below override it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Seed of the set [default: 1]
+    #[arg(long)]
+    seed: Option<u64>,
     /// How many phantoms
     #[arg(long, default_value_t = 1)]
     count: u64,
@@ -27,9 +33,9 @@ pub struct Phantom {
     /// Spacing along L, P, S in mm; one value for all three [default: drawn per phantom]
     #[arg(long, value_name = "MM", value_delimiter = ',', num_args = 1..=3)]
     spacing: Vec<f64>,
-    /// Share of phantoms with a fracture, 0 to 1
-    #[arg(long, default_value_t = 0.65)]
-    prevalence: f64,
+    /// Share of phantoms with a fracture, 0 to 1 [default: 0.65]
+    #[arg(long)]
+    prevalence: Option<f64>,
     /// Kinds of fracture: wedge, biconcave, crush, burst, linear [default: all]
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     kinds: Vec<Kind>,
@@ -74,24 +80,29 @@ impl From<File> for Format {
     }
 }
 
+/// The configuration with the options that were given.
+fn config(args: &Phantom) -> anyhow::Result<PhantomConfig> {
+    let mut config = match &args.config {
+        Some(path) => PhantomConfig::read(path)?,
+        None => PhantomConfig { seed: 1, ..PhantomConfig::default() },
+    };
+    config.seed = args.seed.unwrap_or(config.seed);
+    config.prevalence = args.prevalence.unwrap_or(config.prevalence);
+    match args.spacing[..] {
+        [] => {}
+        [all] => config.spacing_mm = Some([all; 3]),
+        [l, p, s] => config.spacing_mm = Some([l, p, s]),
+        _ => anyhow::bail!("--spacing takes one value or three"),
+    }
+    if !args.kinds.is_empty() {
+        config.kinds = args.kinds.iter().copied().map(FractureKind::from).collect();
+    }
+    Ok(config)
+}
+
 /// Generates a set and prints what is in it.
 pub fn run(args: &Phantom) -> anyhow::Result<()> {
-    anyhow::ensure!((0.0..=1.0).contains(&args.prevalence), "--prevalence must be 0 to 1");
-    let spacing_mm = match args.spacing[..] {
-        [] => None,
-        [all] => Some([all; 3]),
-        [l, p, s] => Some([l, p, s]),
-        _ => anyhow::bail!("--spacing takes one value or three"),
-    };
-    let usable = |mm: &f64| (0.3..=10.0).contains(mm);
-    anyhow::ensure!(args.spacing.iter().all(usable), "--spacing must be 0.3 to 10 mm");
-    let config = PhantomConfig {
-        seed: args.seed,
-        spacing_mm,
-        prevalence: args.prevalence,
-        kinds: args.kinds.iter().copied().map(FractureKind::from).collect(),
-        ..PhantomConfig::default()
-    };
+    let config = config(args)?;
     let options = PhantomOptions {
         config,
         first: args.first,

@@ -89,11 +89,12 @@ fn draw_levels(key: Key, config: &PhantomConfig, patient: &Patient, middle: u8, 
 
 fn draw_fractures(key: Key, config: &PhantomConfig) -> Vec<(FractureKind, Site)> {
     let mut stream = key.stream(Purpose::Fracture, 0);
-    let fractured = f64::from(stream.unit()) < config.prevalence;
-    let second = stream.chance(config.ranges.fracture.second.lo);
-    let kinds = [(); 2].map(|()| draw_kind(&mut stream, &config.kinds));
-    let count = usize::from(fractured) * (1 + usize::from(second));
-    kinds[..count].to_vec()
+    if f64::from(stream.unit()) >= config.prevalence {
+        return Vec::new();
+    }
+    let another = config.ranges.fracture.second.lo;
+    let further = (1..config.most_fractures).take_while(|_| stream.chance(another)).count();
+    (0..=further).map(|_| draw_kind(&mut stream, &config.kinds)).collect()
 }
 
 /// How the long axis leans along the field.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Phantom, PhantomConfig, generate};
+use super::{CONFIG_FILE, ConfigError, Phantom, PhantomConfig, generate};
 use crate::dicom::{
     Algorithm, ReadError, ReadOptions, SegError, SyntheticPatient, WriteError, read_path, write_ct_series,
     write_segmentation,
@@ -44,9 +44,12 @@ pub enum ExportError {
     /// The truth could not be written as a segmentation.
     #[error(transparent)]
     Segmentation(#[from] SegError),
-    /// The truth could not be written as JSON.
-    #[error("cannot write the truth: {0}")]
+    /// The configuration or the truth could not be written as JSON.
+    #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// No phantom could be made from the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The index could not be written.
     #[error("cannot write {INDEX_FILE}: {0}")]
     Csv(#[from] csv::Error),
@@ -90,9 +93,11 @@ pub struct IndexRow {
     pub kinds: String,
 }
 
-/// Makes a set and its index; calls `progress` with the number done after each phantom.
+/// Makes a set, its configuration and its index; calls `progress` with the number done after each phantom.
 pub fn run(options: &PhantomOptions, mut progress: impl FnMut(u64)) -> Result<Vec<IndexRow>, ExportError> {
+    options.config.check()?;
     create(&options.out)?;
+    write_json(&options.config, &options.out.join(CONFIG_FILE))?;
     let mut rows = Vec::new();
     for done in 0..options.count {
         let phantom = generate(&options.config, options.first + done)?;
@@ -124,10 +129,13 @@ pub fn export(phantom: &Phantom, dir: &Path, formats: &[Format]) -> Result<PathB
             Format::Dicom => write_dicom(phantom, &folder)?,
         }
     }
-    let path = folder.join("truth.json");
-    let text = serde_json::to_string_pretty(&phantom.truth)?;
-    fs::write(&path, text).map_err(|source| ExportError::Write { path, source })?;
+    write_json(&phantom.truth, &folder.join("truth.json"))?;
     Ok(folder)
+}
+
+fn write_json(value: &impl Serialize, path: &Path) -> Result<(), ExportError> {
+    let text = serde_json::to_string_pretty(value)?;
+    fs::write(path, text).map_err(|source| ExportError::Write { path: path.to_owned(), source })
 }
 
 fn write_nifti(phantom: &Phantom, folder: &Path) -> Result<(), ExportError> {

@@ -9,6 +9,7 @@
 pub mod anatomy;
 pub mod arch;
 pub mod body;
+pub mod config;
 pub mod degeneration;
 pub mod export;
 pub mod fracture;
@@ -25,6 +26,7 @@ pub mod vertebra;
 
 mod acquisition;
 
+pub use config::{CONFIG_FILE, ConfigError, PhantomConfig};
 pub use export::{ExportError, Format, IndexRow, PhantomOptions, run, write_index};
 pub use fracture::{FractureKind, Site};
 pub use ranges::Ranges;
@@ -33,40 +35,8 @@ pub use truth::{FractureTruth, LevelTruth, Truth};
 pub use acquisition::Scanner;
 use random::{Key, NoiseBlock, Purpose};
 use raster::Scene;
-use serde::{Deserialize, Serialize};
 
 use crate::volume::{Grid, GridError, Volume};
-
-/// What to make.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PhantomConfig {
-    /// Seed of the set.
-    pub seed: u64,
-    /// Voxel spacing; drawn for each phantom where none is given.
-    pub spacing_mm: Option<[f64; 3]>,
-    /// Edge of the cube; a block drawn for each phantom where none is given.
-    pub field_mm: Option<f64>,
-    /// Share of phantoms with a fracture.
-    pub prevalence: f64,
-    /// Kinds of fracture to draw from, by their natural weights; all where empty.
-    pub kinds: Vec<FractureKind>,
-    /// What everything else is drawn from.
-    pub ranges: Ranges,
-}
-
-impl Default for PhantomConfig {
-    fn default() -> Self {
-        Self {
-            seed: 0,
-            spacing_mm: None,
-            field_mm: None,
-            prevalence: 0.65,
-            kinds: Vec::new(),
-            ranges: Ranges::default(),
-        }
-    }
-}
 
 /// One synthetic CT with its truth; all volumes share one grid.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,8 +77,8 @@ pub fn generate(config: &PhantomConfig, index: u64) -> Result<Phantom, GridError
 /// Edges of the field: square across, and its own length along the patient.
 fn field_mm(key: Key, config: &PhantomConfig) -> [f64; 3] {
     let mut stream = key.stream(Purpose::Field, 0);
-    let of = config.ranges.acquisition.field_mm;
-    let [across, along] = [(); 2].map(|()| f64::from(stream.within(of)));
+    let of = &config.ranges.acquisition;
+    let [across, along] = [of.across_mm, of.field_mm].map(|range| f64::from(stream.within(range)));
     config.field_mm.map_or([across, across, along], |all| [all; 3])
 }
 

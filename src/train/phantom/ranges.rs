@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Uniform between two values.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Range {
     /// Least value.
     pub lo: f32,
@@ -18,7 +19,7 @@ pub const fn range(lo: f32, hi: f32) -> Range {
 
 /// What the generator draws from. Lengths in mm, densities in HU, angles in degrees, shares 0–1.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Ranges {
     /// The patient and the spine's course.
     pub patient: PatientRanges,
@@ -40,7 +41,7 @@ macro_rules! ranges {
     ($(#[$top:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $lo:expr, $hi:expr;)+ }) => {
         $(#[$top])*
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(default)]
+        #[serde(default, deny_unknown_fields)]
         pub struct $name { $($(#[$doc])* pub $field: Range,)+ }
         impl Default for $name {
             fn default() -> Self { Self { $($field: range($lo, $hi),)+ } }
@@ -165,7 +166,8 @@ ranges! {
         gap_hu: -40.0, 60.0;
         /// Displacement along a linear fracture.
         shift_mm: 0.0, 2.5;
-        /// Chance that a fractured patient has a second fractured level (`lo` = `hi`).
+        /// Chance that a fractured patient has a second fractured level, and each further one up to the
+        /// configuration's most (`lo` = `hi`).
         second: 0.3, 0.3;
     }
 }
@@ -225,7 +227,9 @@ ranges! {
         cupping_hu: -45.0, 25.0;
         /// Strength of streaks beside metal.
         streak_hu: 60.0, 300.0;
-        /// Edge of the field, along and across, where none is given.
+        /// Edge of the field across the patient, where none is given.
+        across_mm: 150.0, 205.0;
+        /// Edge of the field along the patient, where none is given.
         field_mm: 150.0, 205.0;
     }
 }
