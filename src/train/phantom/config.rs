@@ -8,15 +8,15 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::fracture::FractureKind;
-use super::ranges::{Range, Ranges};
+use super::ranges::{Range, Ranges, range};
 
 /// Name of the configuration in a set's folder.
 pub const CONFIG_FILE: &str = "phantom.json";
 
 /// Voxels that a phantom may have, mm.
-const SPACING_MM: Range = Range { lo: 0.3, hi: 10.0 };
+const SPACING_MM: Range = range(0.3, 10.0);
 /// Edges that its field may have, mm: from less than a vertebra to a whole body across.
-const FIELD_MM: Range = Range { lo: 20.0, hi: 600.0 };
+const FIELD_MM: Range = range(20.0, 600.0);
 /// No blur is wider, mm.
 const WIDEST_BLUR_MM: f32 = 10.0;
 
@@ -96,8 +96,8 @@ impl PhantomConfig {
 
     /// Names the first value that no phantom could be made from.
     pub fn check(&self) -> Result<(), ConfigError> {
-        within("prevalence", self.prevalence, Range { lo: 0.0, hi: 1.0 })?;
-        within("most_fractures", self.most_fractures as f64, Range { lo: 1.0, hi: 26.0 })?;
+        within("prevalence", self.prevalence, range(0.0, 1.0))?;
+        within("most_fractures", self.most_fractures as f64, range(1.0, 26.0))?;
         for mm in self.spacing_mm.into_iter().flatten() {
             within("spacing_mm", mm, SPACING_MM)?;
         }
@@ -106,7 +106,7 @@ impl PhantomConfig {
         }
         ordered("ranges", &serde_json::to_value(&self.ranges).unwrap_or_default())?;
         let of = &self.ranges.acquisition;
-        let blur = Range { lo: 0.0, hi: WIDEST_BLUR_MM };
+        let blur = range(0.0, WIDEST_BLUR_MM);
         let drawn = [
             ("pixel_mm", of.pixel_mm, SPACING_MM),
             ("slice_mm", of.slice_mm, SPACING_MM),
@@ -115,12 +115,12 @@ impl PhantomConfig {
             ("psf_mm", of.psf_mm, blur),
             ("profile_mm", of.profile_mm, blur),
         ];
-        drawn
-            .into_iter()
-            .flat_map(|(name, range, bounds)| [range.lo, range.hi].map(|v| (name, v, bounds)))
-            .try_for_each(|(name, value, bounds)| {
-                within(&format!("ranges.acquisition.{name}"), f64::from(value), bounds)
-            })
+        for (name, drawn, bounds) in drawn {
+            for value in [drawn.lo, drawn.hi] {
+                within(&format!("ranges.acquisition.{name}"), f64::from(value), bounds)?;
+            }
+        }
+        Ok(())
     }
 }
 
