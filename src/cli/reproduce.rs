@@ -93,11 +93,7 @@ pub fn run(args: &Reproduce) -> anyhow::Result<()> {
     let bars = Bars::new();
     let outcomes = run::run(table, &budget, &places, &choice, &mut |event| bars.show(&event))?;
     bars.finish();
-    let origin = Origin {
-        command: command(args, name),
-        budget: name,
-        machine: machine(&format!("{device:?}").to_lowercase()),
-    };
+    let origin = Origin { command: command(args, name), budget: name };
     let lines = page::lines(table, &budget, &outcomes);
     page::write(table, &budget, &outcomes, &origin, &places)?;
     print(&lines);
@@ -110,15 +106,6 @@ fn command(args: &Reproduce, budget: &str) -> String {
     let table = args.table.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned());
     let seeds = args.seeds.map_or_else(String::new, |n| format!(" --seeds {n}"));
     format!("spinefx reproduce {table} --budget {budget}{seeds}")
-}
-
-/// Processor and threads, without the machine's name.
-fn machine(device: &str) -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    let model = model.map_or("unknown processor", |(_, name)| name.trim());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{model}, {threads} threads, computing on {device}")
 }
 
 /// A bar for all variants and one for the current.

@@ -126,11 +126,14 @@ fn msff(width: Option<i64>) -> MsffConfig {
     MsffConfig { width: width.unwrap_or(published.width), ..published }
 }
 
+/// The paper's name for its own network, in both tables.
+pub const PROPOSED: &str = "Proposed Model";
+
 /// The rows of the paper's Table 1, top to bottom: its words, and the network.
 pub fn ablations(width: Option<i64>) -> Vec<(&'static str, Architecture)> {
     let without = |module| Architecture::Msff(MsffConfig { without: vec![module], ..msff(width) });
     vec![
-        ("Proposed Model", Architecture::Msff(msff(width))),
+        (PROPOSED, Architecture::Msff(msff(width))),
         ("No FFM", without(Module::Ffm)),
         ("No SEM", without(Module::Sem)),
         ("No ASPP", without(Module::Aspp)),

@@ -29,7 +29,7 @@ mod rcbam;
 mod sem;
 mod weights;
 
-pub use architecture::{Architecture, Network, SIZE_MULTIPLE, ablations, baselines};
+pub use architecture::{Architecture, Network, PROPOSED, SIZE_MULTIPLE, ablations, baselines};
 pub use baselines::{BaseWidth, DeepLab, Discriminator, Fcn8s, SegNet, SpineGan, UNet, UNetPlusPlus};
 pub use config::{AsppInput, Module, MsffConfig, NetworkError};
 pub use msff::Msff;

@@ -6,6 +6,7 @@ use super::variant::{Outcome, Places, Variant};
 use super::{Row, Table, plot};
 use crate::evaluate::Overlap;
 use crate::evaluate::bootstrap::{self, Estimate};
+use crate::network::PROPOSED;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
@@ -13,9 +14,6 @@ use std::collections::BTreeMap;
 
 /// The page's layout.
 const TEMPLATE: &str = include_str!("page.md");
-
-/// The row of the paper's network.
-const PROPOSED: &str = "Proposed Model";
 
 /// One row's figures.
 #[derive(Debug, Clone, Serialize)]
@@ -110,8 +108,14 @@ pub struct Origin {
     pub command: String,
     /// `smoke`, `small` or `full`.
     pub budget: &'static str,
-    /// Processor and its threads, or the GPU's name.
-    pub machine: String,
+}
+
+/// Every machine, and how many of the trainings ran on it: kept ones may be of an earlier run elsewhere.
+fn machines(outcomes: &[Outcome]) -> BTreeMap<&str, usize> {
+    outcomes.iter().map(|o| o.machine.as_str()).fold(BTreeMap::new(), |mut counts, machine| {
+        *counts.entry(machine).or_default() += 1;
+        counts
+    })
 }
 
 /// Writes `<table>.md` with its plot, and returns what it says.
@@ -135,6 +139,7 @@ pub fn write(
         lines => Serde(&lines),
         budget => Serde(budget),
         origin => Serde(origin),
+        machines => Serde(machines(outcomes)),
         folder,
         set_seed => SET_SEED,
         minutes => seconds / 60.0,
@@ -164,6 +169,7 @@ mod tests {
             architecture: row.architecture.clone(),
             losses: format!("losses of {}", row.name),
             parameters: 12_345,
+            machine: format!("machine {seed}"),
             epochs: 3,
             train_seconds: 10.0,
             evaluate_seconds: 2.0,
@@ -182,11 +188,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let out = dir.path().to_owned();
         let places = Places { set: out.clone(), work: out.clone(), kept: out.clone(), out: out.clone() };
-        let origin = Origin { command: "spinefx".into(), budget: "small", machine: "a machine".into() };
+        let origin = Origin { command: "spinefx".into(), budget: "small" };
         for table in [Table::Table1, Table::Table2] {
             let budget = Budget::SMALL;
             let page = write(table, &budget, &outcomes(table, &budget), &origin, &places).unwrap();
             assert_eq!(std::fs::read_to_string(out.join(table.name()).with_extension("md")).unwrap(), page);
+            assert!(
+                page.contains("- **Machine**: machine 0 (7 trainings); machine 1 (7 trainings). Training")
+            );
             let rows = table.rows(&budget);
             let own = rows.iter().position(|row| row.name == PROPOSED).unwrap();
             let own = (260 + 4 * own) as f64 / 4.0;

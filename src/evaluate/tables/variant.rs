@@ -1,6 +1,7 @@
 //! One network trained from one seed, and what it reached; kept as JSON so that it is trained once.
 
 use super::budget::Budget;
+use super::machine;
 use super::run::{Progress, TablesError};
 use super::{Row, Table};
 use crate::evaluate::{Case, EvaluateOptions, Overlap, run as evaluate};
@@ -32,6 +33,8 @@ pub struct Outcome {
     pub losses: String,
     /// Trainable values.
     pub parameters: usize,
+    /// What it was trained on: processor and its threads, and the device.
+    pub machine: String,
     /// Epochs until it stopped.
     pub epochs: usize,
     /// Wall time of training.
@@ -115,6 +118,7 @@ impl Variant<'_> {
             architecture: self.row.architecture.clone(),
             losses: options.losses(),
             parameters: model.parameters(),
+            machine: machine::describe(options.device),
             epochs: epochs.len(),
             train_seconds,
             evaluate_seconds: started.elapsed().as_secs_f64(),
