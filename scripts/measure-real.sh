@@ -11,13 +11,16 @@ program=$(realpath "${1:-target/release/spinefx}")
 work=${SPINEFX_WORK:-out/real}
 mkdir -p "$work" docs/results
 
-# fetch SHA256 PATH_ON_PYPI MEMBER...: the members of the archive, into $work.
+# fetch SHA256 PATH_ON_PYPI [MEMBER...]: what the archive holds, or those members of a tar, into $work.
 fetch() {
   local sha=$1 path=$2 archive
   archive="$work/$(basename "$path")"
   shift 2
-  [ -e "$archive" ] || curl -fsSL --retry 3 -o "$archive" "https://files.pythonhosted.org/packages/$path"
-  echo "$sha  $archive" | sha256sum --check --quiet
+  if [ ! -e "$archive" ]; then
+    curl -fsSL --retry 3 -o "$archive.part" "https://files.pythonhosted.org/packages/$path"
+    echo "$sha  $archive.part" | sha256sum --check --quiet
+    mv "$archive.part" "$archive"
+  fi
   case $archive in
     *.whl) python3 -m zipfile -e "$archive" "$work" ;;
     *) tar -xzf "$archive" -C "$work" "$@" ;;
