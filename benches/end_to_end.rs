@@ -2,6 +2,7 @@
 //! present, on the real chest CT S01. Prints Markdown; `make bench` keeps it in docs/performance.md.
 
 use spinefx::dicom;
+use spinefx::evaluate::tables::machine::processor;
 use spinefx::infer::{DeviceChoice, InferOptions, Model, ModelConfig, Place, Precision};
 use spinefx::monitor::Monitor;
 use spinefx::pipeline::{self, Input, Options, Output};
@@ -41,13 +42,10 @@ fn cpu(precision: Option<Precision>) -> DeviceChoice {
 
 fn machine() {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| {
-        let line = info.lines().find(|l| l.starts_with(name)).and_then(|l| l.split(": ").nth(1));
-        line.unwrap_or("?").to_owned()
-    };
+    let flags = info.lines().find(|l| l.starts_with("flags"));
+    let bf16 = if flags.is_some_and(|l| l.contains("avx512_bf16")) { "with" } else { "without" };
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let bf16 = if field("flags").contains("avx512_bf16") { "with" } else { "without" };
-    println!("Machine: {}, {cores} cores, {bf16} AVX512-BF16, no GPU used.\n", field("model name"));
+    println!("Machine: {}, {cores} cores, {bf16} AVX512-BF16, no GPU used.\n", processor());
 }
 
 /// The network alone, per tile, as number format, batch and threads change.

@@ -1,13 +1,17 @@
-//! What a training ran on, as far as it explains its time.
+//! What a training ran on, as far as it explains its time; never the machine's own name.
 
 use tch::Device;
 
-/// Processor, threads and device; never the machine's own name.
+/// Processor, threads and device.
 pub fn describe(device: Device) -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    let model = model.map_or("unknown processor", |(_, name)| name.trim());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let device = format!("{device:?}").to_lowercase();
-    format!("{model}, {threads} threads, computing on {device}")
+    format!("{}, {threads} threads, computing on {device}", processor())
+}
+
+/// The processor's name for itself, from Linux.
+pub fn processor() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    model.map_or("unknown processor", |(_, name)| name.trim()).to_owned()
 }

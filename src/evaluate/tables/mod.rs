@@ -4,7 +4,7 @@
 //! networks compare on data that anybody can make again. Whatever comes out is what is printed.
 
 pub mod budget;
-mod machine;
+pub mod machine;
 pub mod page;
 mod plot;
 pub mod run;
