@@ -7,7 +7,11 @@ use super::problem::{Problem, Problems};
 use super::split::{self, Split};
 use crate::monitor::Monitor;
 use crate::preprocess::Recipe;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
+
+/// Most pairs in hand at once, each with its whole CT in memory.
+const SIDE_BY_SIDE: usize = 8;
 
 /// What a set holds, for people to recognise mistakes by.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,14 +57,22 @@ pub fn load(
         // The pairs that were found are checked nevertheless, so that the list is whole.
         None => [&[], &[], &entries[..]],
     };
-    let mut reader = Reader::new(options, recipe, problems);
+    let mut reader = Reader::new(problems);
     let total = entries.len();
+    let all: Vec<(usize, &Entry)> =
+        parts.iter().enumerate().flat_map(|(part, p)| p.iter().map(move |e| (part, e))).collect();
     let mut prepared = [Vec::new(), Vec::new()];
-    for (part, entry) in parts.iter().enumerate().flat_map(|(part, p)| p.iter().map(move |e| (part, e))) {
-        if let Some(patient) = reader.take(entry, part) {
-            prepared[part].push(patient);
+    for some in all.chunks(rayon::current_num_threads().min(SIDE_BY_SIDE)) {
+        // After a problem nothing will be trained: the rest is checked without keeping it.
+        let fine = reader.problems.0.is_empty();
+        let look = |(part, entry): &(usize, &Entry)| look(entry, *part < 2 && fine, options, recipe);
+        let seen: Vec<_> = some.par_iter().map(look).collect();
+        for (&(part, entry), seen) in some.iter().zip(seen) {
+            if let Some(patient) = reader.take(entry, part, seen) {
+                prepared[part].push(patient);
+            }
+            on(Event::Loaded(reader.done, total));
         }
-        on(Event::Loaded(reader.done, total));
     }
     let Some(split) = split.clone().filter(|_| reader.problems.0.is_empty()) else {
         return Err(reader.problems.into());
@@ -75,54 +87,51 @@ fn patients(part: &[Entry]) -> usize {
     part.iter().map(|e| &e.patient).collect::<std::collections::BTreeSet<_>>().len()
 }
 
-/// Reads pair after pair and remembers what it saw.
-struct Reader<'a> {
-    options: &'a DataOptions,
-    recipe: &'a Recipe,
+/// What a pair is, with itself for training where it is wanted.
+struct Seen {
+    spacing_mm: [f64; 3],
+    healthy: bool,
+    patient: Option<Patient>,
+}
+
+/// Reads and checks a pair, and prepares it to `keep`.
+fn look(entry: &Entry, keep: bool, options: &DataOptions, recipe: &Recipe) -> Result<Seen, Problem> {
+    let pair = dataset::read(&entry.ct, &entry.mask, &options.labels)?;
+    if !pair.ct_hu.voxels().iter().any(|hu| f64::from(*hu) >= recipe.bone_hu) {
+        return Err(Problem::NoBone);
+    }
+    Ok(Seen {
+        spacing_mm: pair.ct_hu.grid().spacing_mm(),
+        healthy: !pair.mask.voxels().contains(&1),
+        patient: keep.then(|| dataset::prepare(entry, &pair, recipe, &Monitor::default())).transpose()?,
+    })
+}
+
+/// Remembers what was seen.
+struct Reader {
     problems: Problems,
     summary: Summary,
     done: usize,
 }
 
-impl<'a> Reader<'a> {
-    fn new(options: &'a DataOptions, recipe: &'a Recipe, problems: Problems) -> Self {
+impl Reader {
+    fn new(problems: Problems) -> Self {
         let spacing_mm = [[f64::INFINITY; 3], [0.0; 3]];
         let summary = Summary { patients: [0; 3], volumes: [0; 3], healthy: [0; 3], spacing_mm };
-        Self { options, recipe, problems, summary, done: 0 }
+        Self { problems, summary, done: 0 }
     }
 
-    /// The prepared pair, or `None` for one of the test part or with a problem.
-    fn take(&mut self, entry: &Entry, part: usize) -> Option<Patient> {
+    /// The prepared pair; none of one that is not kept or has a problem.
+    fn take(&mut self, entry: &Entry, part: usize, seen: Result<Seen, Problem>) -> Option<Patient> {
         self.done += 1;
-        let pair = match dataset::read(&entry.ct, &entry.mask, &self.options.labels) {
-            Ok(pair) => pair,
-            Err(problem) => {
-                self.problems.0.push((entry.id.clone(), problem));
-                return None;
-            }
-        };
-        let bone = pair.ct_hu.voxels().iter().any(|hu| f64::from(*hu) >= self.recipe.bone_hu);
-        if !bone {
-            self.problems.0.push((entry.id.clone(), Problem::NoBone));
-            return None;
-        }
+        let seen = seen.map_err(|problem| self.problems.0.push((entry.id.clone(), problem))).ok()?;
         self.summary.volumes[part] += 1;
-        self.summary.healthy[part] += usize::from(!pair.mask.voxels().contains(&1));
+        self.summary.healthy[part] += usize::from(seen.healthy);
         let [low, high] = &mut self.summary.spacing_mm;
-        for (axis, mm) in pair.ct_hu.grid().spacing_mm().into_iter().enumerate() {
+        for (axis, mm) in seen.spacing_mm.into_iter().enumerate() {
             (low[axis], high[axis]) = (low[axis].min(mm), high[axis].max(mm));
         }
-        // After a problem nothing will be trained: the rest is checked without keeping it.
-        if part == 2 || !self.problems.0.is_empty() {
-            return None;
-        }
-        match dataset::prepare(entry, &pair, self.recipe, &Monitor::default()) {
-            Ok(patient) => Some(patient),
-            Err(problem) => {
-                self.problems.0.push((entry.id.clone(), problem));
-                None
-            }
-        }
+        seen.patient
     }
 }
 
