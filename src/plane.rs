@@ -65,6 +65,12 @@ impl Plane {
         }
     }
 
+    /// A slice with its neighbours, in their order; beyond an end of the volume its last slice repeats.
+    pub fn around(self, size: [usize; 3], slice: usize, neighbours: usize) -> impl Iterator<Item = usize> {
+        let last = self.slice_count(size) - 1;
+        (0..=2 * neighbours).map(move |n| (slice + n).saturating_sub(neighbours).min(last))
+    }
+
     /// Rows and columns of a slice.
     pub fn slice_size(self, size: [usize; 3]) -> [usize; 2] {
         self.axes().map(|axis| size[axis])
@@ -130,6 +136,15 @@ mod tests {
         assert_eq!(Plane::Sagittal.extract(&voxels, SIZE, 2), sagittal);
         let coronal: Vec<usize> = [1, 0].into_iter().flat_map(|k| (0..4).map(move |i| at(i, 1, k))).collect();
         assert_eq!(Plane::Coronal.extract(&voxels, SIZE, 1), coronal);
+    }
+
+    #[test]
+    fn neighbours_end_with_the_volume() {
+        let around = |slice, n| Plane::Sagittal.around(SIZE, slice, n).collect::<Vec<_>>();
+        assert_eq!(around(0, 2), [0, 0, 0, 1, 2]);
+        assert_eq!(around(2, 1), [1, 2, 3]);
+        assert_eq!(around(3, 2), [1, 2, 3, 3, 3]);
+        assert_eq!(around(1, 0), [1]);
     }
 
     #[test]

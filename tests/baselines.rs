@@ -120,7 +120,11 @@ fn every_baseline_refuses_slices_that_it_cannot_halve() {
         assert_eq!(logits.size(), smallest.size(), "{name}");
         for shape in [vec![1, 3, 64, 64], vec![64, 64], vec![0, 1, 64, 64]] {
             let refused = network.logits(&Tensor::zeros(shape.as_slice(), FLOAT), false);
-            assert_eq!(refused.unwrap_err(), NetworkError::InputShape { found: shape }, "{name}");
+            assert_eq!(
+                refused.unwrap_err(),
+                NetworkError::InputShape { channels: 1, found: shape },
+                "{name}"
+            );
         }
     }
 }

@@ -3,13 +3,13 @@
 #[path = "network/common.rs"]
 mod common;
 
-use common::{config, eval, lively, noise, saved};
+use common::{build, config, eval, lively, noise, saved};
 use spinefx::infer::{
-    DeviceChoice, FusionError, InferError, InferOptions, Model, ModelConfig, ModelError, Place, Precision,
-    save_weights,
+    Architecture, DeviceChoice, FusionError, InferError, InferOptions, Model, ModelConfig, ModelError, Place,
+    Precision, save_weights,
 };
 use spinefx::monitor::{Monitor, Stage};
-use spinefx::network::{StoredAs, prefer_channels_last};
+use spinefx::network::{MsffConfig, StoredAs, prefer_channels_last};
 use spinefx::plane::Plane;
 use spinefx::volume::{Grid, Volume};
 use std::sync::{Arc, Mutex};
@@ -93,6 +93,32 @@ fn a_tile_does_not_see_its_batch() {
     let largest = one.voxels().iter().zip(eight.voxels()).map(difference).fold(0.0, f32::max);
     eprintln!("largest difference between batch 1 and batch 8: {largest:.1e}");
     assert!(largest < 1e-5, "{largest}");
+}
+
+/// The same oracle for slices that are read with their neighbours; the volume's ends repeat.
+#[test]
+fn a_slice_is_read_with_its_neighbours() {
+    let (values, _) = volume([48, 32, 4]);
+    let gate = Volume::filled(values.grid().clone(), 1);
+    let msff = MsffConfig { neighbours: 1, ..MsffConfig::with_width(8) };
+    let (store, network) = build(&msff);
+    for seed in 0..20 {
+        let _ = tch::no_grad(|| network.logits(&noise(&[4, 3, 32, 48], seed), true)).unwrap();
+    }
+    let config = ModelConfig { architecture: Architecture::Msff(msff), ..config(Plane::Axial, 3) };
+    let choice = DeviceChoice { place: Place::Cpu, precision: None, threads: None };
+    let model = Model::from_parts(config, &saved(&store, StoredAs::F32), &choice).unwrap();
+    let found = model.probabilities(&values, &gate, InferOptions::default(), &Monitor::default()).unwrap();
+    let slices = Tensor::from_slice(values.voxels()).view([4, 1, 32, 48]);
+    let at =
+        |first: i64| slices.index_select(0, &Tensor::from_slice(&[0, 0, 1, 2, 3, 3]).narrow(0, first, 4));
+    let expected = eval(&network, &Tensor::cat(&[at(0), at(1), at(2)], 1)).sigmoid();
+    let alone = eval(&network, &slices.expand([4, 3, 32, 48], false)).sigmoid();
+    let difference = |other: &Tensor| {
+        (Tensor::from_slice(found.voxels()).view([4, 1, 32, 48]) - other).abs().max().double_value(&[])
+    };
+    assert!(difference(&expected) < 1e-5, "{}", difference(&expected));
+    assert!(difference(&alone) > 1e-3, "the neighbours do not matter: {}", difference(&alone));
 }
 
 /// The oracle: a volume of exactly one tile per slice needs no tiling or blending at all.

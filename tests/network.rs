@@ -8,7 +8,7 @@ use spinefx::infer::{DeviceChoice, InferOptions, Model, Place, Precision};
 use spinefx::monitor::Monitor;
 use spinefx::network::{
     AsppInput, Module, MsffConfig, NetworkError, StoredAs, WeightsError, load_weights, prefer_channels_last,
-    share_weights,
+    share_weights, start_from,
 };
 use spinefx::plane::Plane;
 use spinefx::volume::{Grid, Volume};
@@ -47,8 +47,24 @@ fn refuses_slices_that_do_not_halve_four_times() {
     }
     for shape in [vec![1, 3, 64, 64], vec![64, 64], vec![0, 1, 64, 64]] {
         let refused = network.logits(&Tensor::zeros(shape.as_slice(), FLOAT), false);
-        assert_eq!(refused.unwrap_err(), NetworkError::InputShape { found: shape });
+        assert_eq!(refused.unwrap_err(), NetworkError::InputShape { channels: 1, found: shape });
     }
+}
+
+#[test]
+fn one_channels_kernel_starts_a_network_that_reads_neighbours() {
+    let (single, network) = common::lively();
+    let weights = saved(&single, StoredAs::F32);
+    let (store, wide) = build(&MsffConfig { neighbours: 2, ..MsffConfig::with_width(8) });
+    let refused = load_weights(&store, &weights).unwrap_err();
+    assert!(matches!(refused, WeightsError::Shape { .. }), "only a start may widen: {refused}");
+    start_from(&store, &weights).unwrap();
+    let slices = noise(&[2, 5, 32, 48], 9);
+    let expected = eval(&network, &slices.narrow(1, 2, 1));
+    let difference = (eval(&wide, &slices) - expected).abs().max().double_value(&[]);
+    assert!(difference < 1e-4, "{difference}");
+    let other = build(&MsffConfig::with_width(4)).0;
+    assert!(matches!(start_from(&other, &weights), Err(WeightsError::Shape { .. })), "another width");
 }
 
 /// Four slices of 64² with a bright disc or box on noise, and their masks.

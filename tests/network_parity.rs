@@ -26,7 +26,7 @@ fn python() -> Option<PathBuf> {
 
 /// Moves everything off its start, where γ = 0 and untouched statistics would hide mistakes. The
 /// statistics come from passes in training mode, so that logits have a trained network's magnitude.
-fn shake(store: &nn::VarStore, network: &Network) {
+fn shake(store: &nn::VarStore, network: &Network, channels: i64) {
     let _guard = tch::no_grad_guard();
     let mut variables: Vec<_> = store.variables().into_iter().collect();
     variables.sort_by(|a, b| a.0.cmp(&b.0));
@@ -40,7 +40,7 @@ fn shake(store: &nn::VarStore, network: &Network) {
         }
     }
     for _ in 0..20 {
-        let _ = network.logits(&Tensor::randn([2, 1, 64, 96], FLOAT), true).unwrap();
+        let _ = network.logits(&Tensor::randn([2, channels, 64, 96], FLOAT), true).unwrap();
     }
 }
 
@@ -64,7 +64,7 @@ fn in_pytorch(python: &Path, script: &str, [weights, config]: [&Path; 2], slices
         .unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let bytes = std::fs::read(at("out.f32")).unwrap();
-    Tensor::from_data_size(&bytes, &size, Kind::Float)
+    Tensor::from_data_size(&bytes, &[size[0], 1, size[2], size[3]], Kind::Float)
 }
 
 /// Holds a shaken network of ours beside PyTorch's with the same weights.
@@ -72,9 +72,10 @@ fn compare(python: &Path, script: &str, architecture: &Architecture) {
     tch::manual_seed(20);
     let store = nn::VarStore::new(Device::Cpu);
     let network = architecture.build(&store.root()).unwrap();
-    shake(&store, &network);
+    let channels = architecture.channels() as i64;
+    shake(&store, &network, channels);
     prefer_channels_last(&store);
-    let slices = Tensor::randn([2, 1, 64, 96], FLOAT);
+    let slices = Tensor::randn([2, channels, 64, 96], FLOAT);
     let ours = tch::no_grad(|| network.logits(&slices, false)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let [weights, config] = ["w.safetensors", "config.json"].map(|name| folder.path().join(name));
@@ -95,6 +96,7 @@ fn pytorch_computes_the_same_logits() {
     let cases = [
         MsffConfig::with_width(16),
         MsffConfig { aspp_input: AsppInput::Sum, aspp_rates: vec![2, 4], skips: false, ..small() },
+        MsffConfig { neighbours: 1, ..small() },
         MsffConfig { without: vec![Module::Ffm, Module::Sem, Module::Aspp], attention_pool: 16, ..small() },
         MsffConfig { without: vec![Module::Rcbam, Module::Rbrab, Module::Lprab], ..small() },
     ];

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pass {
     tile_vox: [usize; 2],
+    channels: usize,
     batch: usize,
     device: Device,
     kind: Kind,
@@ -21,23 +22,25 @@ impl Pass {
             Precision::Fp32 => Kind::Float,
             Precision::Bf16 => Kind::BFloat16,
         };
-        Self { tile_vox: config.tile_vox, batch: config.batch, device, kind }
+        let channels = config.architecture.channels();
+        Self { tile_vox: config.tile_vox, channels, batch: config.batch, device, kind }
     }
 
-    /// `tiles` holds a batch of tiles of the model's size, one after the other, and becomes their
-    /// probabilities.
-    pub fn forward(self, network: &Network, tiles: &mut [f32]) -> Result<(), InferError> {
-        let Self { tile_vox: [rows, columns], batch, device, kind } = self;
+    /// `tiles` holds a batch of tiles of the model's size, one after the other, each with its neighbours,
+    /// and becomes their probabilities.
+    pub fn forward(self, network: &Network, tiles: &mut Vec<f32>) -> Result<(), InferError> {
+        let Self { tile_vox: [rows, columns], channels, batch, device, kind } = self;
         let pass = || -> Result<Result<(), NetworkError>, tch::TchError> {
             let _guard = tch::no_grad_guard();
-            let shape = [batch as i64, 1, rows as i64, columns as i64];
+            let shape = [batch as i64, channels as i64, rows as i64, columns as i64];
             let input = Tensor::f_from_slice(tiles)?.f_view(shape)?.f_to_device(device)?;
             let logits = match network.logits(&input.f_to_kind(kind)?, false) {
                 Ok(logits) => logits,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let answer = logits.f_to_kind(Kind::Float)?.f_sigmoid()?.f_to_device(Device::Cpu)?;
-            let count = tiles.len();
+            let count = batch * rows * columns;
+            tiles.truncate(count);
             answer.f_contiguous()?.f_copy_data(tiles, count)?;
             Ok(Ok(()))
         };

@@ -120,7 +120,7 @@ struct Open {
 
 /// Tiles that the network sees together.
 struct Batch {
-    /// A place that nobody wants holds any finite values.
+    /// Each with its neighbours; a place that nobody wants holds any finite values.
     tiles: Vec<f32>,
     /// Slice and number of the tile at each place so far; `None` where nobody wants the answer.
     queued: Vec<Option<(usize, usize)>>,
@@ -152,7 +152,10 @@ impl<'a> Run<'a> {
             size,
             values: normalised.voxels(),
             gate: gate.voxels(),
-            filling: Batch { tiles: vec![OUTSIDE; config.batch * tiling.tile_len()], queued: Vec::new() },
+            filling: Batch {
+                tiles: vec![OUTSIDE; config.batch * config.architecture.channels() * tiling.tile_len()],
+                queued: Vec::new(),
+            },
             tiling,
             ready: Vec::new(),
             open: Vec::new(),
@@ -169,14 +172,17 @@ impl<'a> Run<'a> {
         if !wanted.contains(&true) {
             return (0..count).try_for_each(|n| self.queue(None, n + 1 == count, monitor));
         }
-        let values = self.plane.extract(self.values, self.size, slice);
+        let neighbours = self.model.config().architecture.neighbours();
+        let around = self.plane.around(self.size, slice, neighbours);
+        let values: Vec<Vec<f32>> =
+            around.map(|slice| self.plane.extract(self.values, self.size, slice)).collect();
         self.open.push(Open { slice, gate, sums: vec![0.0; self.tiling.slice_len()] });
         for (n, wanted) in wanted.into_iter().enumerate() {
             if wanted {
                 let Batch { tiles, queued } = &mut self.filling;
-                let start = queued.len() * self.tiling.tile_len();
-                let tile = &mut tiles[start..start + self.tiling.tile_len()];
-                self.tiling.cut(n, &values, OUTSIDE, tile);
+                let start = queued.len() * values.len() * self.tiling.tile_len();
+                let tiles = tiles[start..].chunks_exact_mut(self.tiling.tile_len());
+                values.iter().zip(tiles).for_each(|(values, tile)| self.tiling.cut(n, values, OUTSIDE, tile));
             }
             self.queue(wanted.then_some((slice, n)), n + 1 == count, monitor)?;
         }

@@ -79,6 +79,19 @@ impl Architecture {
         }
     }
 
+    /// Slices on either side that are read with each slice.
+    pub fn neighbours(&self) -> usize {
+        match self {
+            Self::Msff(config) => config.neighbours.unsigned_abs() as usize,
+            _ => 0,
+        }
+    }
+
+    /// A slice and its neighbours.
+    pub fn channels(&self) -> usize {
+        2 * self.neighbours() + 1
+    }
+
     /// What rows and columns of a slice must be a multiple of.
     pub fn size_multiple(&self) -> usize {
         match self {
@@ -117,7 +130,7 @@ impl Architecture {
             Self::SegNet(_) => Box::new(SegNet::new(p, width)),
             Self::DeepLab(_) => Box::new(DeepLab::new(p, width)),
         };
-        Ok(Network { layers, multiple: self.size_multiple() as i64 })
+        Ok(Network { layers, channels: self.channels() as i64, multiple: self.size_multiple() as i64 })
     }
 }
 
@@ -156,27 +169,26 @@ pub fn baselines(width: Option<i64>) -> Vec<(&'static str, Architecture)> {
     ]
 }
 
-/// Any network: B×1×H×W in [−1, 1] → B×1×H×W logits.
+/// Any network: B×C×H×W in [−1, 1] → B×1×H×W logits; C: [`Architecture::channels`].
 #[derive(Debug)]
 pub struct Network {
     layers: Box<dyn ModuleT>,
+    channels: i64,
     multiple: i64,
 }
 
 impl Network {
-    /// B×1×H×W → B×1×H×W logits, after checking the shape. `train` selects batch statistics.
+    /// B×C×H×W → B×1×H×W logits, after checking the shape. `train` selects batch statistics.
     ///
     /// # Panics
     /// When libtorch fails (no memory); `infer` turns that into an error.
     pub fn logits(&self, slices: &Tensor, train: bool) -> Result<Tensor, NetworkError> {
         let shape = slices.size();
-        let &[batch, 1, rows, columns] = shape.as_slice() else {
-            return Err(NetworkError::InputShape { found: shape });
+        let (channels, multiple) = (self.channels, self.multiple);
+        let (rows, columns) = match *shape.as_slice() {
+            [batch, c, rows, columns] if batch > 0 && c == channels => (rows, columns),
+            _ => return Err(NetworkError::InputShape { channels, found: shape }),
         };
-        if batch < 1 {
-            return Err(NetworkError::InputShape { found: shape });
-        }
-        let multiple = self.multiple;
         let fits = |n: i64| n > 0 && n % multiple == 0;
         if !(fits(rows) && fits(columns)) {
             return Err(NetworkError::InputSize { rows, columns, multiple });

@@ -54,6 +54,8 @@ pub enum AsppInput {
 pub struct MsffConfig {
     /// Channels of the first encoder stage (w): even, 4 to 256. The paper: 64.
     pub width: i64,
+    /// Slices on either side that are read with each slice, 0 to 4: 2n + 1 channels. The paper: 0.
+    pub neighbours: i64,
     /// Modules to leave out.
     pub without: Vec<Module>,
     /// RBRAB attends to keys and values max-pooled by this factor: 1, 2, 4, 8 or 16.
@@ -70,6 +72,7 @@ impl Default for MsffConfig {
     fn default() -> Self {
         Self {
             width: 64,
+            neighbours: 0,
             without: Vec::new(),
             attention_pool: 8,
             aspp_rates: vec![6, 12, 18],
@@ -93,6 +96,9 @@ impl MsffConfig {
     /// Refuses what cannot be built.
     pub fn check(&self) -> Result<(), NetworkError> {
         NetworkError::check_width(self.width, 2)?;
+        if !(0..=4).contains(&self.neighbours) {
+            return Err(NetworkError::Neighbours { found: self.neighbours });
+        }
         if ![1, 2, 4, 8, 16].contains(&self.attention_pool) {
             return Err(NetworkError::AttentionPool { found: self.attention_pool });
         }
@@ -115,6 +121,12 @@ pub enum NetworkError {
         /// What it must be a multiple of.
         multiple: i64,
     },
+    /// Slices so far away show another part of the vertebra.
+    #[error("neighbours is {found}: it must be 0 to 4")]
+    Neighbours {
+        /// What was asked for.
+        found: i64,
+    },
     /// The pooling of keys and values does not divide every legal slice.
     #[error("attention_pool is {found}: it must be 1, 2, 4, 8 or 16")]
     AttentionPool {
@@ -127,9 +139,11 @@ pub enum NetworkError {
         /// What was asked for.
         found: Vec<i64>,
     },
-    /// The input is not a batch of one-channel slices.
-    #[error("the input has shape {found:?}: it must be B×1×H×W with B at least 1")]
+    /// The input is not a batch of slices with their neighbours.
+    #[error("the input has shape {found:?}: it must be B×{channels}×H×W with B at least 1")]
     InputShape {
+        /// A slice and its neighbours.
+        channels: i64,
         /// The tensor's shape.
         found: Vec<i64>,
     },

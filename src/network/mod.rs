@@ -35,5 +35,5 @@ pub use config::{AsppInput, Module, MsffConfig, NetworkError};
 pub use msff::Msff;
 pub use weights::{
     StoredAs, WeightsError, load_weights, parameter_count, prefer_channels_last, replace_file, save_tensors,
-    save_weights, share_weights, to_bfloat16,
+    save_weights, share_weights, start_from, to_bfloat16,
 };

@@ -12,7 +12,8 @@ use super::rcbam::Rcbam;
 use super::sem::Sem;
 use tch::{Tensor, nn};
 
-/// The multi-scale feature-fusion network: B×1×H×W in [−1, 1] → B×1×H×W logits.
+/// The multi-scale feature-fusion network: B×C×H×W in [−1, 1] → B×1×H×W logits, C slices
+/// of which the middle one is meant; the paper has one.
 #[derive(Debug)]
 pub struct Msff {
     encoder: Encoder,
@@ -52,7 +53,7 @@ impl Msff {
             Pyramid::Point(ConvBn::new(&(p / "aspp"), joined, w, Kernel::ONE))
         };
         Ok(Self {
-            encoder: Encoder::new(&(p / "encoder"), w),
+            encoder: Encoder::new(&(p / "encoder"), 2 * config.neighbours + 1, w),
             ffm: config.has(Module::Ffm).then(|| Ffm::new(&(p / "ffm"), &channels)),
             sem: config.has(Module::Sem).then(sems),
             reduce: scales().map(|(i, c)| ConvBn::new(&(p / "reduce" / i), c, w, Kernel::ONE)).collect(),

@@ -121,6 +121,29 @@ pub fn to_bfloat16(store: &nn::VarStore) {
 
 /// Fills every variable of `store` from a safetensors file's bytes; nothing changes on an error.
 pub fn load_weights(store: &nn::VarStore, bytes: &[u8]) -> Result<(), WeightsError> {
+    load(store, bytes, |values, _| values)
+}
+
+/// As [`load_weights`], but a kernel that reads one channel also starts one that reads several: beside its
+/// middle one, which gets the kernel, they count for nothing yet. A network that reads neighbouring slices
+/// then begins with the answers of one that does not.
+pub fn start_from(store: &nn::VarStore, bytes: &[u8]) -> Result<(), WeightsError> {
+    load(store, bytes, |values, expected| match (values.size().as_slice(), expected) {
+        (&[out, 1, rows, columns], &[wanted, channels, r, c]) if [out, rows, columns] == [wanted, r, c] => {
+            let wide = Tensor::zeros(expected, (Kind::Float, values.device()));
+            wide.narrow(1, channels / 2, 1).copy_(&values);
+            wide
+        }
+        _ => values,
+    })
+}
+
+/// `fit`: a tensor of the file → what is wanted of it, given the shape that the network has for it.
+fn load(
+    store: &nn::VarStore,
+    bytes: &[u8],
+    fit: impl Fn(Tensor, &[i64]) -> Tensor,
+) -> Result<(), WeightsError> {
     let damaged =
         |e: safetensors::SafeTensorError| WeightsError::Damaged { bytes: bytes.len(), reason: e.to_string() };
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
@@ -135,7 +158,11 @@ pub fn load_weights(store: &nn::VarStore, bytes: &[u8]) -> Result<(), WeightsErr
     let mut ready = Vec::with_capacity(variables.len());
     for (name, variable) in variables {
         let view = file.tensor(&name).map_err(|_| WeightsError::Missing { tensor: name.clone() })?;
-        let values = decode(&name, &view, &variable.size())?;
+        let (values, expected) = (decode(&name, &view)?, variable.size());
+        let values = fit(values, &expected);
+        if values.size() != expected {
+            return Err(WeightsError::Shape { tensor: name, expected, found: values.size() });
+        }
         ready.push((name, variable, values));
     }
     let _guard = tch::no_grad_guard();
@@ -145,12 +172,9 @@ pub fn load_weights(store: &nn::VarStore, bytes: &[u8]) -> Result<(), WeightsErr
     Ok(())
 }
 
-fn decode(name: &str, view: &TensorView, expected: &[i64]) -> Result<Tensor, WeightsError> {
+fn decode(name: &str, view: &TensorView) -> Result<Tensor, WeightsError> {
     let tensor = name.to_owned();
     let found: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
-    if found != expected {
-        return Err(WeightsError::Shape { tensor, expected: expected.to_vec(), found });
-    }
     let kind = match view.dtype() {
         Dtype::F32 => Kind::Float,
         Dtype::F16 => Kind::Half,

@@ -30,7 +30,7 @@ impl Default for Augment {
 }
 
 impl Augment {
-    /// `slices`, `masks`: B×1×H×W on the CPU. Masks move with their slices and stay 0 or 1.
+    /// `slices`: B×C×H×W, `masks`: B×1×H×W, on the CPU. Masks move with their slices and stay 0 or 1.
     pub fn apply(&self, slices: &Tensor, masks: &Tensor, rng: &mut ChaCha12Rng) -> (Tensor, Tensor) {
         let batch = slices.size()[0];
         let theta: Vec<f32> = (0..batch).flat_map(|_| self.affine(rng)).collect();

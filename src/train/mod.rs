@@ -80,7 +80,8 @@ fn sampler<'a>(
     patients: &'a [Patient],
     options: &TrainOptions,
 ) -> Result<Sampler<'a>, TrainError> {
-    let sampler = Sampler::new(patients, options.model.plane, options.model.tile_vox);
+    let neighbours = options.model.architecture.neighbours();
+    let sampler = Sampler::new(patients, options.model.plane, options.model.tile_vox, neighbours);
     match sampler.counts() {
         [positive, negative] if positive == 0 || negative == 0 => {
             Err(TrainError::NothingToLearn { part, positive, negative })

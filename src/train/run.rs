@@ -14,7 +14,7 @@ use super::sums::Sums;
 use super::{curves, loss};
 use crate::infer::{Precision, WEIGHTS_FILE};
 use crate::network::{
-    Network, StoredAs, WeightsError, load_weights, prefer_channels_last, save_tensors, to_bfloat16,
+    Network, StoredAs, WeightsError, prefer_channels_last, save_tensors, start_from, to_bfloat16,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         let network = options.model.architecture.build(&store.root())?;
         if let Some(path) = &options.init {
             let failed = |source| TrainError::Read { path: path.clone(), source };
-            load_weights(&store, &std::fs::read(path).map_err(failed)?)?;
+            start_from(&store, &std::fs::read(path).map_err(failed)?)?;
         }
         prefer_channels_last(&store);
         // Adam keeps the 32-bit tensors; the network then gets rounded ones.

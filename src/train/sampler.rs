@@ -34,6 +34,7 @@ pub struct Sampler<'a> {
     patients: &'a [Patient],
     plane: Plane,
     tile: [usize; 2],
+    neighbours: usize,
     positive: Vec<SliceRef>,
     negative: Vec<SliceRef>,
     lesions: Vec<Lesion>,
@@ -41,7 +42,7 @@ pub struct Sampler<'a> {
 
 impl<'a> Sampler<'a> {
     /// Sorts the slices into those with a fracture and those with bone but none.
-    pub fn new(patients: &'a [Patient], plane: Plane, tile: [usize; 2]) -> Self {
+    pub fn new(patients: &'a [Patient], plane: Plane, tile: [usize; 2], neighbours: usize) -> Self {
         let (mut positive, mut negative, mut lesions) = (Vec::new(), Vec::new(), Vec::new());
         for (patient, p) in patients.iter().enumerate() {
             let lesion = |c: &Component| Lesion {
@@ -60,7 +61,7 @@ impl<'a> Sampler<'a> {
                 }
             }
         }
-        Self { patients, plane, tile, positive, negative, lesions }
+        Self { patients, plane, tile, neighbours, positive, negative, lesions }
     }
 
     /// Slices with a fracture, and slices with bone but none.
@@ -96,24 +97,30 @@ impl<'a> Sampler<'a> {
         (0..count).filter_map(|_| draw(rng)).collect()
     }
 
-    /// Tiles of some slices: `(ct, mask)`, each B×1×rows×columns, 32-bit float.
+    /// Tiles of some slices: `(ct, mask)`, B×C×rows×columns with their neighbours and B×1×rows×columns,
+    /// 32-bit float.
     pub fn batch(&self, slices: &[SliceRef], rng: &mut ChaCha12Rng) -> (Tensor, Tensor) {
         let [rows, columns] = self.tile;
         let (mut ct, mut mask) = (Vec::new(), Vec::new());
         for at in slices {
             let patient = &self.patients[at.patient];
             let size = self.plane.slice_size(patient.mask.grid().size());
-            let values = pixels(&patient.normalised, self.plane, at.slice);
             let label = pixels(&patient.mask, self.plane, at.slice);
             let gate = pixels(&patient.gate, self.plane, at.slice);
             let aim = if label.contains(&1) { &label } else { &gate };
             let corner = self.corner(aim, size, rng);
-            cut(&values, size, corner, self.tile, -1.0, &mut ct);
+            for slice in self.plane.around(patient.mask.grid().size(), at.slice, self.neighbours) {
+                let values = pixels(&patient.normalised, self.plane, slice);
+                cut(&values, size, corner, self.tile, -1.0, &mut ct);
+            }
             let label: Vec<f32> = label.iter().map(|v| f32::from(*v)).collect();
             cut(&label, size, corner, self.tile, 0.0, &mut mask);
         }
-        let shape = [slices.len() as i64, 1, rows as i64, columns as i64];
-        (Tensor::from_slice(&ct).view(shape), Tensor::from_slice(&mask).view(shape))
+        let stack = |tiles: &[f32], channels: usize| {
+            let shape = [slices.len(), channels, rows, columns].map(|n| n as i64);
+            Tensor::from_slice(tiles).view(shape)
+        };
+        (stack(&ct, 2 * self.neighbours + 1), stack(&mask, 1))
     }
 
     /// A random corner so that the tile holds a random set pixel of `aim`; inside the slice where it
@@ -177,7 +184,7 @@ mod tests {
     #[test]
     fn slices_of_a_repeated_volume_are_drawn_as_many_times() {
         let patients = [patient(""), patient("9")];
-        let sampler = Sampler::new(&patients, Plane::Sagittal, [16, 16]);
+        let sampler = Sampler::new(&patients, Plane::Sagittal, [16, 16], 0);
         assert_eq!(sampler.counts(), [1 + 9, 3 + 9 * 3]);
         let mut rng = rand_chacha::rand_core::SeedableRng::seed_from_u64(4);
         for most in [None, Some(8)] {

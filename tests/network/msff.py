@@ -232,7 +232,7 @@ class Msff(nn.Module):
         super().__init__()
         w, without = config["width"], config["without"]
         outputs = [w, 2 * w, 4 * w, 8 * w, 16 * w]
-        self.encoder = nn.ModuleList([double(i, o) for i, o in zip([1, *outputs], outputs)])
+        self.encoder = nn.ModuleList([double(i, o) for i, o in zip([2 * config["neighbours"] + 1, *outputs], outputs)])
         coarse = outputs[1:]
         if "ffm" not in without:
             self.ffm = Ffm(coarse)
@@ -278,7 +278,7 @@ def run(build):
     with open(config, encoding="utf-8") as file:
         network = build(json.load(file))
     network.load_state_dict(load_file(weights), strict=True)
-    slices = numpy.fromfile(source, "<f4").reshape(batch, 1, rows, columns)
+    slices = numpy.fromfile(source, "<f4").reshape(batch, -1, rows, columns)
     with torch.no_grad():
         network.eval()(torch.from_numpy(slices)).numpy().astype("<f4").tofile(target)
 

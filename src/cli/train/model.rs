@@ -22,6 +22,9 @@ pub struct Model {
     /// Channels of the network's first stage [default: 64]
     #[arg(long, value_name = "N")]
     width: Option<i64>,
+    /// Slices on either side that msff reads with each slice [default: 0]
+    #[arg(long, value_name = "N")]
+    neighbours: Option<i64>,
     /// Slices the network sees [default: sagittal]
     #[arg(long)]
     plane: Option<Slicing>,
@@ -63,6 +66,12 @@ impl Model {
             (Some(kind), width) => config.architecture = named(kind, width)?,
             (None, Some(width)) => config.architecture = at_width(&config.architecture, width)?,
             (None, None) => {}
+        }
+        if let Some(neighbours) = self.neighbours {
+            let Architecture::Msff(msff) = &mut config.architecture else {
+                anyhow::bail!("--neighbours: {} reads single slices", config.architecture.kind());
+            };
+            msff.neighbours = neighbours;
         }
         self.geometry(&mut config)?;
         match self.window[..] {
