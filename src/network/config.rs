@@ -55,6 +55,7 @@ pub struct MsffConfig {
     /// Channels of the first encoder stage (w): even, 4 to 256. The paper: 64.
     pub width: i64,
     /// Slices on either side that are read with each slice, 0 to 4: 2n + 1 channels. The paper: 0.
+    #[serde(skip_serializing_if = "is_none")]
     pub neighbours: i64,
     /// Modules to leave out.
     pub without: Vec<Module>,
@@ -66,6 +67,11 @@ pub struct MsffConfig {
     pub aspp_input: AsppInput,
     /// Whether the decoder adds the encoder maps of its own resolution.
     pub skips: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_none(neighbours: &i64) -> bool {
+    *neighbours == 0
 }
 
 impl Default for MsffConfig {
@@ -121,7 +127,7 @@ pub enum NetworkError {
         /// What it must be a multiple of.
         multiple: i64,
     },
-    /// Slices so far away show another part of the vertebra.
+    /// Fewer neighbours than none, or so many that they show another part of the vertebra.
     #[error("neighbours is {found}: it must be 0 to 4")]
     Neighbours {
         /// What was asked for.

@@ -232,7 +232,8 @@ class Msff(nn.Module):
         super().__init__()
         w, without = config["width"], config["without"]
         outputs = [w, 2 * w, 4 * w, 8 * w, 16 * w]
-        self.encoder = nn.ModuleList([double(i, o) for i, o in zip([2 * config["neighbours"] + 1, *outputs], outputs)])
+        slices = 2 * config.get("neighbours", 0) + 1
+        self.encoder = nn.ModuleList([double(i, o) for i, o in zip([slices, *outputs], outputs)])
         coarse = outputs[1:]
         if "ffm" not in without:
             self.ffm = Ffm(coarse)
