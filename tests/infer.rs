@@ -3,7 +3,7 @@
 #[path = "network/common.rs"]
 mod common;
 
-use common::{build, config, eval, lively, noise, saved};
+use common::{build, config, enliven, eval, lively, noise, saved};
 use spinefx::infer::{
     Architecture, DeviceChoice, FusionError, InferError, InferOptions, Model, ModelConfig, ModelError, Place,
     Precision, save_weights,
@@ -95,6 +95,21 @@ fn a_tile_does_not_see_its_batch() {
     assert!(largest < 1e-5, "{largest}");
 }
 
+/// The oracle: a volume of exactly one tile per slice needs no tiling or blending at all.
+#[test]
+fn a_slice_of_one_tile_is_one_forward_pass() {
+    let size = [48, 32, 3];
+    let (values, _) = volume(size);
+    let gate = Volume::filled(values.grid().clone(), 1);
+    let model = model(Plane::Axial, 2, Precision::Fp32);
+    let found = model.probabilities(&values, &gate, InferOptions::default(), &Monitor::default()).unwrap();
+    let (store, network) = lively();
+    prefer_channels_last(&store);
+    let expected = eval(&network, &Tensor::from_slice(values.voxels()).view([3, 1, 32, 48])).sigmoid();
+    let difference = (Tensor::from_slice(found.voxels()).view([3, 1, 32, 48]) - expected).abs().max();
+    assert!(difference.double_value(&[]) < 1e-5, "{difference:?}");
+}
+
 /// The same oracle for slices that are read with their neighbours; the volume's ends repeat.
 #[test]
 fn a_slice_is_read_with_its_neighbours() {
@@ -102,9 +117,7 @@ fn a_slice_is_read_with_its_neighbours() {
     let gate = Volume::filled(values.grid().clone(), 1);
     let msff = MsffConfig { neighbours: 1, ..MsffConfig::with_width(8) };
     let (store, network) = build(&msff);
-    for seed in 0..20 {
-        let _ = tch::no_grad(|| network.logits(&noise(&[4, 3, 32, 48], seed), true)).unwrap();
-    }
+    enliven(&store, &network, 3);
     let config = ModelConfig { architecture: Architecture::Msff(msff), ..config(Plane::Axial, 3) };
     let choice = DeviceChoice { place: Place::Cpu, precision: None, threads: None };
     let model = Model::from_parts(config, &saved(&store, StoredAs::F32), &choice).unwrap();
@@ -119,21 +132,6 @@ fn a_slice_is_read_with_its_neighbours() {
     };
     assert!(difference(&expected) < 1e-5, "{}", difference(&expected));
     assert!(difference(&alone) > 1e-3, "the neighbours do not matter: {}", difference(&alone));
-}
-
-/// The oracle: a volume of exactly one tile per slice needs no tiling or blending at all.
-#[test]
-fn a_slice_of_one_tile_is_one_forward_pass() {
-    let size = [48, 32, 3];
-    let (values, _) = volume(size);
-    let gate = Volume::filled(values.grid().clone(), 1);
-    let model = model(Plane::Axial, 2, Precision::Fp32);
-    let found = model.probabilities(&values, &gate, InferOptions::default(), &Monitor::default()).unwrap();
-    let (store, network) = lively();
-    prefer_channels_last(&store);
-    let expected = eval(&network, &Tensor::from_slice(values.voxels()).view([3, 1, 32, 48])).sigmoid();
-    let difference = (Tensor::from_slice(found.voxels()).view([3, 1, 32, 48]) - expected).abs().max();
-    assert!(difference.double_value(&[]) < 1e-5, "{difference:?}");
 }
 
 #[test]

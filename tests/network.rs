@@ -53,7 +53,7 @@ fn refuses_slices_that_do_not_halve_four_times() {
 
 #[test]
 fn one_channels_kernel_starts_a_network_that_reads_neighbours() {
-    let (single, network) = common::lively();
+    let (single, network) = lively();
     let weights = saved(&single, StoredAs::F32);
     let (store, wide) = build(&MsffConfig { neighbours: 2, ..MsffConfig::with_width(8) });
     let refused = load_weights(&store, &weights).unwrap_err();

@@ -1,6 +1,6 @@
 //! `config.json`: what travels with a model's weights.
 
-use crate::network::{Architecture, NetworkError, SIZE_MULTIPLE};
+use crate::network::{Architecture, NetworkError, SIZE_MULTIPLE, is_default};
 use crate::plane::Plane;
 use crate::preprocess::Recipe;
 use serde::{Deserialize, Serialize};
@@ -58,13 +58,13 @@ pub struct ModelConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spine_reach_mm: Option<f64>,
     /// Sigma of the mean over neighbouring slices; 0: every slice stands alone.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub slice_sigma_mm: f64,
     /// Probability from which a voxel counts as fracture.
     pub threshold: f64,
     /// A component whose greatest probability is below this is dropped, too (Canny's two thresholds:
     /// doi 10.1109/TPAMI.1986.4767851); 0: none. A request with a threshold of its own asks for all.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub peak_probability: f64,
     /// Smaller components are dropped.
     pub minimum_component_mm3: f64,
@@ -198,11 +198,6 @@ impl ModelConfig {
         let least = self.minimum_component_mm3.is_finite() && self.minimum_component_mm3 >= 0.0;
         require("minimum_component_mm3", &self.minimum_component_mm3, least, "finite and at least 0")
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_zero(value: &f64) -> bool {
-    *value == 0.0
 }
 
 fn require(

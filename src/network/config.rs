@@ -55,7 +55,7 @@ pub struct MsffConfig {
     /// Channels of the first encoder stage (w): even, 4 to 256. The paper: 64.
     pub width: i64,
     /// Slices on either side that are read with each slice, 0 to 4: 2n + 1 channels. The paper: 0.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub neighbours: i64,
     /// Modules to leave out.
     pub without: Vec<Module>,
@@ -69,9 +69,9 @@ pub struct MsffConfig {
     pub skips: bool,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_none(neighbours: &i64) -> bool {
-    *neighbours == 0
+/// Whether a key may be left out of `config.json`.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for MsffConfig {
@@ -92,6 +92,11 @@ impl MsffConfig {
     /// The paper's network at another width.
     pub fn with_width(width: i64) -> Self {
         Self { width, ..Self::default() }
+    }
+
+    /// A slice and its neighbours.
+    pub fn channels(&self) -> i64 {
+        2 * self.neighbours + 1
     }
 
     /// Whether a module is part of the network.

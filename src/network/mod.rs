@@ -31,7 +31,7 @@ mod weights;
 
 pub use architecture::{Architecture, Network, PROPOSED, SIZE_MULTIPLE, ablations, baselines};
 pub use baselines::{BaseWidth, DeepLab, Discriminator, Fcn8s, SegNet, SpineGan, UNet, UNetPlusPlus};
-pub use config::{AsppInput, Module, MsffConfig, NetworkError};
+pub use config::{AsppInput, Module, MsffConfig, NetworkError, is_default};
 pub use msff::Msff;
 pub use weights::{
     StoredAs, WeightsError, load_weights, parameter_count, prefer_channels_last, replace_file, save_tensors,

@@ -53,7 +53,7 @@ impl Msff {
             Pyramid::Point(ConvBn::new(&(p / "aspp"), joined, w, Kernel::ONE))
         };
         Ok(Self {
-            encoder: Encoder::new(&(p / "encoder"), 2 * config.neighbours + 1, w),
+            encoder: Encoder::new(&(p / "encoder"), config.channels(), w),
             ffm: config.has(Module::Ffm).then(|| Ffm::new(&(p / "ffm"), &channels)),
             sem: config.has(Module::Sem).then(sems),
             reduce: scales().map(|(i, c)| ConvBn::new(&(p / "reduce" / i), c, w, Kernel::ONE)).collect(),

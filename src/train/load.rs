@@ -65,8 +65,8 @@ pub fn load(
     for some in all.chunks(rayon::current_num_threads().min(SIDE_BY_SIDE)) {
         // After a problem nothing will be trained: the rest is checked without keeping it.
         let fine = reader.problems.0.is_empty();
-        let look = |(part, entry): &(usize, &Entry)| look(entry, *part < 2 && fine, options, recipe);
-        let seen: Vec<_> = some.par_iter().map(look).collect();
+        let seen: Vec<_> =
+            some.par_iter().map(|(part, entry)| look(entry, *part < 2 && fine, options, recipe)).collect();
         for (&(part, entry), seen) in some.iter().zip(seen) {
             if let Some(patient) = reader.take(entry, part, seen) {
                 prepared[part].push(patient);

@@ -116,11 +116,8 @@ impl<'a> Sampler<'a> {
             let label: Vec<f32> = label.iter().map(|v| f32::from(*v)).collect();
             cut(&label, size, corner, self.tile, 0.0, &mut mask);
         }
-        let stack = |tiles: &[f32], channels: usize| {
-            let shape = [slices.len(), channels, rows, columns].map(|n| n as i64);
-            Tensor::from_slice(tiles).view(shape)
-        };
-        (stack(&ct, 2 * self.neighbours + 1), stack(&mask, 1))
+        let shape = [slices.len() as i64, -1, rows as i64, columns as i64];
+        (Tensor::from_slice(&ct).view(shape), Tensor::from_slice(&mask).view(shape))
     }
 
     /// A random corner so that the tile holds a random set pixel of `aim`; inside the slice where it

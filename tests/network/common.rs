@@ -34,20 +34,25 @@ pub fn eval(network: &Network, slices: &Tensor) -> Tensor {
     tch::no_grad(|| network.logits(slices, false)).unwrap()
 }
 
-/// A network that answers with varied probabilities: γ ≠ 0, statistics from real passes.
+/// Makes a network answer with varied probabilities: γ ≠ 0, statistics from real passes.
+pub fn enliven(store: &nn::VarStore, network: &Network, channels: i64) {
+    let _guard = tch::no_grad_guard();
+    for (name, mut variable) in store.variables() {
+        if name.ends_with("gamma") || name == "decoder.head.bias" {
+            let _ = variable.fill_(0.5);
+        }
+    }
+    for seed in 0..20 {
+        let _ = network.logits(&noise(&[4, channels, 32, 48], seed), true).unwrap();
+    }
+}
+
+/// A network of width 8 that was enlivened, the same every time.
 pub fn lively() -> (nn::VarStore, Network) {
     static WEIGHTS: OnceLock<Vec<u8>> = OnceLock::new();
     let (store, network) = build(&MsffConfig::with_width(8));
     let weights = WEIGHTS.get_or_init(|| {
-        let _guard = tch::no_grad_guard();
-        for (name, mut variable) in store.variables() {
-            if name.ends_with("gamma") || name == "decoder.head.bias" {
-                let _ = variable.fill_(0.5);
-            }
-        }
-        for seed in 0..20 {
-            let _ = network.logits(&noise(&[4, 1, 32, 48], seed), true).unwrap();
-        }
+        enliven(&store, &network, 1);
         saved(&store, StoredAs::F32)
     });
     load_weights(&store, weights).unwrap();
